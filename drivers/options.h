@@ -1,0 +1,36 @@
+/* Building a balancer's options: the configuration reader's side of struct options. */
+#ifndef BALANCERFS_OPTIONS_H
+#define BALANCERFS_OPTIONS_H
+
+#include "drivers/driver.h"
+
+/* file and balancer are copied. tables: arrays of rows, each ended by a NULL name (the driver's
+ * own, and those of every balancer). NULL when out of memory. */
+struct options *options_new(const char *file, const char *balancer,
+                            const struct option *const tables[], size_t n_tables);
+void options_free(struct options *o); /* wipes secrets */
+
+/* The row that a key means (case ignored), or NULL: unknown. With a "*" row: that row. */
+const struct option *options_find(const struct options *o, const char *key);
+
+/* Puts a value where it stands in the file. -1 with EINVAL: it does not fit the row's type (the
+ * text has no position; the caller adds it), or the key was put before. */
+int options_put(struct options *o, const char *key, const char *value, int line, int column,
+                struct error *err);                       /* all scalar types; LIST of one */
+int options_append(struct options *o, const char *key, const char *item, int line, int column,
+                   struct error *err);                    /* LIST */
+int options_put_map(struct options *o, const char *key, const char *name, const char *item,
+                    int line, int column, struct error *err); /* MAP; item NULL: an empty list */
+/* Takes over section. */
+int options_put_section(struct options *o, const char *key, const struct driver *driver,
+                        struct options *section, int line, int column, struct error *err);
+/* An empty list, map or section list: the key is there, with nothing in it. */
+int options_put_empty(struct options *o, const char *key, int line, int column, struct error *err);
+
+/* The first required row that was not put, or NULL. */
+const struct option *options_missing(const struct options *o);
+
+/* "200ms", "10s", "2m", "1h", "1.5" (seconds) as milliseconds; -1: not a duration. */
+int64_t duration_parse(const char *text);
+
+#endif
