@@ -12,7 +12,10 @@ struct buf {
     bool failed; /* out of memory at some time; what is there is then not to be used */
 };
 
-#define BUF_INIT {NULL, 0, 0, false}
+#define BUF_INIT                                                                                   \
+    {                                                                                              \
+        NULL, 0, 0, false                                                                          \
+    }
 
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str(struct buf *b, const char *text);
@@ -23,7 +26,7 @@ char *buf_reserve(struct buf *b, size_t n);
 void buf_drop_front(struct buf *b, size_t n);
 void buf_clear(struct buf *b); /* empty, memory kept */
 void buf_free(struct buf *b);
-void buf_wipe(struct buf *b); /* overwritten, then freed */
+void buf_wipe(struct buf *b);              /* overwritten, then freed */
 const char *buf_text(const struct buf *b); /* "" for an empty one */
 /* 0, or -1 with ENOMEM when any append failed. */
 int buf_check(const struct buf *b, struct error *err);

@@ -129,7 +129,7 @@ struct option {
  * is in no table of the balancer is a programming error (assert). */
 struct options;
 
-bool options_has(const struct options *o, const char *name); /* written by the user */
+bool options_has(const struct options *o, const char *name);           /* written by the user */
 const char *options_string(const struct options *o, const char *name); /* or NULL; SECRET too */
 int64_t options_number(const struct options *o, const char *name);
 bool options_bool(const struct options *o, const char *name);
@@ -161,17 +161,16 @@ struct status;
 
 struct host_status {
     const char *name;
-    const char *state;   /* "up", "down", "unknown" (not asked yet) */
-    int64_t since_ms;    /* real time of the last change of state, ms since 1970; 0: never */
-    int64_t latency_us;  /* of the last answer; 0: none yet */
-    const char *error;   /* the last error in full, or NULL */
-    int64_t error_ms;    /* when that was */
-    uint64_t missed;     /* changes kept for its return */
+    const char *state;  /* "up", "down", "unknown" (not asked yet) */
+    int64_t since_ms;   /* real time of the last change of state, ms since 1970; 0: never */
+    int64_t latency_us; /* of the last answer; 0: none yet */
+    const char *error;  /* the last error in full, or NULL */
+    int64_t error_ms;   /* when that was */
+    uint64_t missed;    /* changes kept for its return */
 };
 void status_host(struct status *out, const struct host_status *host);
 /* A line "key: value" of the balancer. */
-void status_note(struct status *out, const char *key, const char *fmt, ...)
-    BALANCERFS_PRINTF(3, 4);
+void status_note(struct status *out, const char *key, const char *fmt, ...) BALANCERFS_PRINTF(3, 4);
 /* A row of the --probe table: text is what was found, or the error. */
 void status_step(struct status *out, const char *host, const char *step, bool passed,
                  const char *text);
@@ -187,8 +186,8 @@ struct change {
 };
 
 struct driver {
-    int abi;            /* BALANCERFS_ABI */
-    const char *name;   /* BACKEND: name */
+    int abi;             /* BALANCERFS_ABI */
+    const char *name;    /* BACKEND: name */
     const char *classes; /* last parts of dotted paths that mean this driver too, space between */
     const char *summary; /* a line for --help */
     const struct option *options;

@@ -18,11 +18,14 @@ struct files {
     bool failed; /* out of memory; sticky */
 };
 
-#define FILES_INIT {NULL, 0, 0, false}
+#define FILES_INIT                                                                                 \
+    {                                                                                              \
+        NULL, 0, 0, false                                                                          \
+    }
 
 /* Copies all. text NULL: a removal. */
 void files_add(struct files *f, const char *name, const char *text, size_t len, const char *digest);
-void files_sort(struct files *f); /* by strcmp of names */
+void files_sort(struct files *f);                                       /* by strcmp of names */
 const struct file *files_find(const struct files *f, const char *name); /* sorted only; or NULL */
 void files_clear(struct files *f);
 

@@ -16,9 +16,9 @@ const struct option *options_find(const struct options *o, const char *key);
 /* Puts a value where it stands in the file. -1 with EINVAL: it does not fit the row's type (the
  * text has no position; the caller adds it), or the key was put before. */
 int options_put(struct options *o, const char *key, const char *value, int line, int column,
-                struct error *err);                       /* all scalar types; LIST of one */
+                struct error *err); /* all scalar types; LIST of one */
 int options_append(struct options *o, const char *key, const char *item, int line, int column,
-                   struct error *err);                    /* LIST */
+                   struct error *err); /* LIST */
 int options_put_map(struct options *o, const char *key, const char *name, const char *item,
                     int line, int column, struct error *err); /* MAP; item NULL: an empty list */
 /* Takes over section. */

@@ -25,7 +25,9 @@
         {"host_key_check", OPTION_STRING, "strict", false, "strict or accept-new"},                \
         {"sudo", OPTION_STRING, "auto", false, "auto (unless the user is root), yes or no"},       \
         {"transport", OPTION_STRING, "ssh", false, "ssh, openssh or local"},                       \
-        {"connect_timeout", OPTION_DURATION, "10s", false, "until a login must be through"}
+    {                                                                                              \
+        "connect_timeout", OPTION_DURATION, "10s", false, "until a login must be through"          \
+    }
 
 /* What all hosts of one balancer share, read from its options. Immutable; any thread. */
 struct remote_config;

@@ -1,0 +1,185 @@
+/* Reading a balancer's settings: what drivers see of them. */
+#include "drivers/buf.h"
+#include "drivers/options_impl.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+int64_t duration_parse(const char *text)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1e3}, {"", 1e3}, {"m", 60e3}, {"h", 3600e3}};
+    char *end;
+    double value;
+
+    if (*text < '0' || *text > '9' || strpbrk(text, "xXeEpP"))
+        return -1;
+    value = strtod(text, &end);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i].unit) == 0 && value * units[i].ms <= 1e12)
+            return (int64_t)(value * units[i].ms + 0.5);
+    return -1;
+}
+
+int bool_parse(const char *text)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+
+    for (int i = 0; i < 8; i++)
+        if (strcasecmp(text, words[i]) == 0)
+            return i % 2;
+    return -1;
+}
+
+int64_t number_parse(const char *text)
+{
+    char *end;
+    long long value;
+
+    if (*text < '0' || *text > '9')
+        return -1;
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    return *end || errno ? -1 : value;
+}
+
+struct setting *options_setting(const struct options *o, const char *name)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (o->settings[i].row->type != OPTION_ANY && strcmp(o->settings[i].row->name, name) == 0)
+            return &o->settings[i];
+    return NULL;
+}
+
+static const struct setting *get(const struct options *o, const char *name)
+{
+    const struct setting *s = options_setting(o, name);
+
+    assert(s && "an option that is in no table");
+    return s;
+}
+
+bool options_has(const struct options *o, const char *name)
+{
+    return get(o, name)->written;
+}
+
+const char *options_string(const struct options *o, const char *name)
+{
+    const struct setting *s = get(o, name);
+
+    return s->n ? s->items[0].text : NULL;
+}
+
+int64_t options_number(const struct options *o, const char *name)
+{
+    const char *text = options_string(o, name);
+
+    return text ? number_parse(text) : 0;
+}
+
+bool options_bool(const struct options *o, const char *name)
+{
+    const char *text = options_string(o, name);
+
+    return text && bool_parse(text) == 1;
+}
+
+int64_t options_ms(const struct options *o, const char *name)
+{
+    const char *text = options_string(o, name);
+
+    return text ? duration_parse(text) : 0;
+}
+
+size_t options_count(const struct options *o, const char *name)
+{
+    return get(o, name)->n;
+}
+
+const char *options_item(const struct options *o, const char *name, size_t i)
+{
+    return get(o, name)->items[i].text;
+}
+
+const char *options_key(const struct options *o, const char *name, size_t i)
+{
+    return get(o, name)->items[i].text;
+}
+
+size_t options_key_count(const struct options *o, const char *name, size_t i)
+{
+    return get(o, name)->items[i].n_subs;
+}
+
+const char *options_key_item(const struct options *o, const char *name, size_t i, size_t j)
+{
+    return get(o, name)->items[i].subs[j];
+}
+
+const struct driver *options_section_driver(const struct options *o, const char *name, size_t i)
+{
+    return get(o, name)->items[i].driver;
+}
+
+const struct options *options_section(const struct options *o, const char *name, size_t i)
+{
+    return get(o, name)->items[i].section;
+}
+
+static const struct setting *other(const struct options *o, size_t i)
+{
+    for (size_t k = 0; k < o->n; k++)
+        if (o->settings[k].row->type == OPTION_ANY && i-- == 0)
+            return &o->settings[k];
+    return NULL;
+}
+
+size_t options_other_count(const struct options *o)
+{
+    size_t n = 0;
+
+    while (other(o, n))
+        n++;
+    return n;
+}
+
+const char *options_other_key(const struct options *o, size_t i)
+{
+    return other(o, i)->key;
+}
+
+const char *options_other_value(const struct options *o, size_t i)
+{
+    const struct setting *s = other(o, i);
+
+    return s->n ? s->items[0].text : "";
+}
+
+const char *options_balancer(const struct options *o)
+{
+    return o->balancer;
+}
+
+int options_error(const struct options *o, const char *name, struct error *err, const char *fmt,
+                  ...)
+{
+    const struct setting *s = get(o, name);
+    struct buf text = BUF_INIT;
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    if (s->written)
+        (void)error_set(err, EINVAL, "%s:%d:%d: %s", o->file, s->line, s->column, buf_text(&text));
+    else
+        (void)error_set(err, EINVAL, "%s: balancer %s: %s", o->file, o->balancer, buf_text(&text));
+    buf_free(&text);
+    return -1;
+}
