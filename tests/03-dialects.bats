@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# Dialects against golden files, and the golden files against the real servers.
+#
+# A case is a directory 03-dialects/DIALECT/NAME:
+#   in/       the directory before (absent: empty)     changes  add|delete|create|remove POOL [NODE]
+#   out/      the directory after                      list     what is listed before and after, what
+#   version   vcl_version, when not 4                           was written in which order, or the error
+#   text-only why the server cannot be asked about it
+
+bats_require_minimum_version 1.5.0
+load /usr/lib/bats/bats-support/load
+load /usr/lib/bats/bats-assert/load
+
+setup_file() {
+    TREE=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+    export TREE
+    export CLI="${BUILD:-$TREE/build}/tests/dialect_cli"
+}
+
+cases_of() { # DIALECT: the directories of its cases
+    find "$TREE/tests/03-dialects/$1" -mindepth 1 -maxdepth 1 -type d | sort
+}
+
+run_case() { # DIALECT CASE OUT: transcript
+    local version=4
+    [ ! -f "$2/version" ] || version=$(cat "$2/version")
+    "$CLI" -v "$version" "$1" "$2" "$3"
+}
+
+golden() { # DIALECT: fails with a diff of every case that differs
+    local dialect=$1 case out failed=0 n=0
+    for case in $(cases_of "$dialect"); do
+        n=$((n + 1))
+        out=$(mktemp -d "$BATS_TEST_TMPDIR/out.XXXXXX")
+        mkdir -p "$out/want" "$out/got"
+        [ ! -d "$case/out" ] || cp "$case/out/"* "$out/want"
+        if ! run_case "$dialect" "$case" "$out/got" >"$out/list" 2>&1; then
+            echo "$dialect/${case##*/}: the program failed"
+            failed=1
+        fi
+        if ! diff -u "$case/list" "$out/list" || ! diff -ur "$out/want" "$out/got"; then
+            echo "$dialect/${case##*/} differs"
+            failed=1
+        fi
+    done
+    [ "$n" -ge 20 ] || { echo "only $n cases of $dialect"; return 1; }
+    return "$failed"
+}
+
+judged() { # DIALECT COMMAND...: the command passes judgement on a directory with the case's out/
+    local dialect=$1 case dir failed=0 n=0
+    shift
+    for case in $(cases_of "$dialect"); do
+        [ ! -f "$case/text-only" ] || continue
+        n=$((n + 1))
+        dir=$(mktemp -d "$BATS_TEST_TMPDIR/judge.XXXXXX")
+        chmod 755 "$dir"
+        mkdir -p "$dir/pools" "$dir/tmp"
+        [ ! -d "$case/out" ] || cp "$case/out/"* "$dir/pools"
+        if ! "$@" "$dir" >"$dir/said" 2>&1; then
+            echo "$dialect/${case##*/} is refused:"
+            cat "$dir/said"
+            failed=1
+        fi
+        rm -rf "$dir"
+    done
+    [ "$n" -ge 15 ] || { echo "only $n cases of $dialect judged"; return 1; }
+    return "$failed"
+}
+
+generated() { # DIALECT N FILE: a pool of N nodes of which every one was replaced
+    mkdir -p "$BATS_TEST_TMPDIR/big"
+    "$CLI" -g "$2" "$1" "$BATS_TEST_TMPDIR/big" >"$BATS_TEST_TMPDIR/list"
+    [ "$(grep -c ':80$' "$BATS_TEST_TMPDIR/list")" -eq "$2" ]
+    ! grep -q '10\.0\.0\.0:80' "$BATS_TEST_TMPDIR/list"
+}
+
+# ---- nginx ----------------------------------------------------------------------------------
+
+nginx_accepts() { # DIR with pools/
+    cat >"$1/nginx.conf" <<END
+pid $1/pid; error_log stderr; events {}
+http { access_log off; client_body_temp_path $1/tmp; proxy_temp_path $1/tmp; fastcgi_temp_path $1/tmp;
+       uwsgi_temp_path $1/tmp; scgi_temp_path $1/tmp; include $1/pools/*; }
+END
+    nginx -t -q -e stderr -c "$1/nginx.conf"
+}
+
+@test "nginx: every case gives its golden files" {
+    run golden nginx
+    assert_success
+}
+
+@test "nginx: nginx -t accepts every golden file" {
+    run judged nginx nginx_accepts
+    assert_success
+}
+
+@test "nginx: nginx -t can refuse" {
+    mkdir -p "$BATS_TEST_TMPDIR/x/pools" "$BATS_TEST_TMPDIR/x/tmp"
+    echo 'upstream app {}' >"$BATS_TEST_TMPDIR/x/pools/app.conf"
+    run ! nginx_accepts "$BATS_TEST_TMPDIR/x"
+}
+
+@test "nginx: 10,000 nodes, all replaced in one edit, are accepted" {
+    generated nginx 10000
+    mkdir -p "$BATS_TEST_TMPDIR/y/tmp"
+    mv "$BATS_TEST_TMPDIR/big" "$BATS_TEST_TMPDIR/y/pools"
+    nginx_accepts "$BATS_TEST_TMPDIR/y"
+}
