@@ -20,7 +20,7 @@ struct buf {
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *fmt, ...) BALANCERFS_PRINTF(2, 3);
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) BALANCERFS_PRINTF(2, 0);
 /* Room for n more bytes at data + len; NULL when failed. Then add to len what was used. */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_drop_front(struct buf *b, size_t n);

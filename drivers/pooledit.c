@@ -270,7 +270,7 @@ static int apply(struct edit *e, const struct change *c)
     case DELETE_POOL:
         return end_pool(e, plan);
     }
-    assert(!"a change of unknown kind");
+    assert(false && "a change of unknown kind");
     return 0;
 }
 
