@@ -64,6 +64,7 @@ lab_kill_ssh()
 lab_start_ssh()
 {
     host_find "${1:-}"
+    close_all
     in_host sh -c 'pgrep -x sshd >/dev/null || exec /usr/sbin/sshd' </dev/null >/dev/null 2>&1
 }
 

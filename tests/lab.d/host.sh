@@ -59,9 +59,10 @@ host_boot()
         done
         rm "$dir/new"
     fi
-    in_host_script "$lab_dir/start.sh" "$roles" 9>&- || return 1
+    close_all
+    in_host_script "$lab_dir/start.sh" "$roles" </dev/null || return 1
     for role in ${roles//,/ }; do
-        [ "$role" = none ] || in_host_script "$lab_dir/role-$role.sh" start </dev/null 9>&- || return 1
+        [ "$role" = none ] || in_host_script "$lab_dir/role-$role.sh" start </dev/null || return 1
     done
 }
 

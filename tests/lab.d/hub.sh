@@ -115,7 +115,7 @@ nodes_serve()
     if [ -n "$(in_hub cat "$state/disk/nodes.pid" 2>/dev/null)" ]; then
         in_hub nginx -c "$conf" -s reload 2>>"$state/log/nodes" || die "the nodes do not start: see $state/log/nodes"
     else
-        in_hub env -i PATH="$PATH" nginx -c "$conf" </dev/null >>"$state/log/nodes" 2>&1 9>&- || die "the nodes do not start: see $state/log/nodes"
+        (close_all && in_hub env -i PATH="$PATH" nginx -c "$conf" </dev/null >>"$state/log/nodes" 2>&1) || die "the nodes do not start: see $state/log/nodes"
     fi
     nodes_wait
 }

@@ -20,4 +20,4 @@ echo "$(i=1; while [ $i -le 250 ]; do echo "addr add 10.77.1.$i/32 dev lo"; i=$(
 
 echo "$self" >"$state/hub.new"
 # With SIGCHLD ignored the kernel reaps what becomes pid 1's.
-exec env -i --ignore-signal=CHLD /usr/bin/sleep infinity </dev/null >/dev/null 2>&1
+exec env -i --ignore-signal=CHLD TMPDIR="$TMPDIR" /usr/bin/sleep infinity </dev/null >/dev/null 2>&1

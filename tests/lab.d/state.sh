@@ -43,10 +43,25 @@ state_lock()
     flock -w 120 9 || die "another command holds $state/lock"
 }
 
-# detached CMD...: in the background, with nothing of the caller's: no terminal, no pipe to hang on, no lock.
+# close_all: every descriptor but the first three. Who waits for the end of a pipe must not wait for a daemon of a lab.
+close_all()
+{
+    local fd
+    for fd in "/proc/$BASHPID/fd"/*; do
+        fd=${fd##*/}
+        [ "$fd" -le 2 ] || eval "exec $fd>&-"
+    done
+}
+
+# detached CMD...: in the background, with nothing of the caller's: no terminal, no pipe, no lock. TMPDIR alone goes with
+# it: by that tests/run knows what was started for it, when a test's directory with all that the lab knew is gone.
 detached()
 {
-    setsid env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root "$@" </dev/null >>"$state/log/lab" 2>&1 9>&- &
+    (
+        close_all
+        exec setsid env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root TMPDIR="${TMPDIR:-/tmp}" "$@" \
+            </dev/null >>"$state/log/lab" 2>&1
+    ) &
     disown
 }
 
