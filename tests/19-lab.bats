@@ -152,6 +152,21 @@ banner()
     connects "$HOST_web2"
 }
 
+@test "a delayed host answers later, on the connections it has, and can still be cut" {
+    lab delay web1 300
+    run lab run curl -s -o /dev/null -w '%{time_connect}' "http://$HOST_web1/"
+    assert_success
+    [ "$(echo "$output" | tr -d .)" -ge 300000 ]
+    run bash -c '"$1/lab" ssh web1 "head -c 3000000 /dev/zero" | wc -c' - "$BATS_TEST_DIRNAME"
+    assert_output 3000000
+    lab cut web1
+    silent "$HOST_web1"
+    lab heal web1
+    connects "$HOST_web1"
+    lab delay web1 0
+    connects "$HOST_web1"
+}
+
 @test "a frozen host accepts and does not answer" {
     lab freeze web2
     connects "$HOST_web2"

@@ -7,35 +7,66 @@ port_filter()
     nsenter -t "$hub" -n tc filter replace dev "$1" "$2" prio 1 handle 1 bpf da bytecode '1,6 0 0 2,' || die "tc cannot cut"
 }
 
-lab_cut()
+# bridge_port NAME: what joins the host to the bridge: its cable, or the tap of the slow one. (Packet sockets, which the
+# slow cable uses, see frames before any filter on the cable.)
+bridge_port()
 {
     local index roles
-    host_find "${1:-}"
     host_spec "$1"
-    nsenter -t "$hub" -n tc qdisc add dev "h$index" clsact 2>/dev/null
+    if nsenter -t "$hub" -n ip link show "t$index" >/dev/null 2>&1; then
+        echo "t$index"
+    else
+        echo "h$index"
+    fi
+}
+
+lab_cut()
+{
+    local port
+    host_find "${1:-}"
+    port=$(bridge_port "$1")
+    nsenter -t "$hub" -n tc qdisc add dev "$port" clsact 2>/dev/null
     case ${2:-both} in
     both)
-        port_filter "h$index" ingress
-        port_filter "h$index" egress
+        port_filter "$port" ingress
+        port_filter "$port" egress
         ;;
-    in) port_filter "h$index" egress ;;
-    out) port_filter "h$index" ingress ;;
+    in) port_filter "$port" egress ;;
+    out) port_filter "$port" ingress ;;
     *) die "cut $1 both, in or out" ;;
     esac
 }
 
 lab_heal()
 {
-    local index roles
     host_find "${1:-}"
-    host_spec "$1"
-    nsenter -t "$hub" -n tc qdisc del dev "h$index" clsact 2>/dev/null
+    nsenter -t "$hub" -n tc qdisc del dev "$(bridge_port "$1")" clsact 2>/dev/null
     return 0
 }
 
+# The cable stays where it is on the host's side, so connections live through a change of the delay.
 lab_delay()
 {
-    die "delay is not there yet"
+    local index roles i tun
+    host_find "${1:-}"
+    host_spec "$1"
+    [[ ${2:-} =~ ^[0-9]+$ ]] || die "delay $1 by how many milliseconds?"
+    proc_kill "$state/hosts/$1/wire"
+    if [ "$2" -eq 0 ]; then
+        nsenter -t "$hub" -n ip link set "h$index" master br0
+        return
+    fi
+    [ -x "$state/labwire" ] || cc -O2 -o "$state/labwire" "$lab_dir/labwire.c" || die "labwire is not compiled"
+    tun=/proc/$hub/root$state/disk/tun
+    [ -c "$tun" ] || mknod "$tun" c 10 200 || die "no tun device"
+    nsenter -t "$hub" -n ip link set "h$index" nomaster || die "no cable of $1"
+    detached nsenter -t "$hub" -n -p -m -- "$state/labwire" "$state/disk/tun" "t$index" "h$index" "$2"
+    for ((i = 0; i < 200; i++)); do
+        nsenter -t "$hub" -n ip link set "t$index" master br0 up 2>/dev/null && break
+        sleep 0.02
+    done
+    [ $i -lt 200 ] || die "the slow cable does not work: see $state/log/lab"
+    proc_save "$(pgrep -f "^$state/labwire .* t$index ")" "$state/hosts/$1/wire"
 }
 
 # Twice: what one process had just forked may have escaped the first round.
@@ -92,6 +123,7 @@ host_gone()
 {
     local index roles
     host_spec "$1"
+    proc_kill "$state/hosts/$1/wire"
     nsenter -t "$hub" -n ip link del "h$index" 2>/dev/null
     return 0
 }
