@@ -8,6 +8,7 @@
 
 static const struct driver *const drivers[] = {
     &dummy_driver,
+    &nginx_driver,
 };
 
 const struct driver *registry_at(size_t i)

@@ -1,0 +1,560 @@
+/* The client of agent.sh: requests out, answers in, nothing believed that is not as agreed. */
+#include "drivers/agent.h"
+#include "drivers/agent_reply.h"
+#include "drivers/clock.h"
+#include "drivers/remote_impl.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+static const char *const script[] = {
+#include "drivers/agent_sh.h"
+};
+
+struct agent {
+    struct remote *remote;
+    const char *host, *test_cmd, *reload_cmd;
+    char nonce[REPLY_NONCE + 1];
+    struct buf in;   /* standard output not yet taken */
+    struct buf said; /* standard error, for the message when the session ends */
+    struct reply reply;
+    size_t used; /* of in: the current answer, dropped before the next */
+    char seq[24];
+    bool locked;
+};
+
+#define SAID_MAX 2000
+
+/* For tests: another sh, and less patience. */
+static const char *tuned(const char *name, const char *fallback)
+{
+    const char *value = secure_getenv(name);
+
+    return value && *value ? value : fallback;
+}
+
+int agent_beat_ms(void)
+{
+    int ms = 1000 * atoi(tuned("BALANCERFS_AGENT_BEAT", "10"));
+
+    return ms > 0 ? ms : 10000;
+}
+
+/* ---- bytes -------------------------------------------------------------------------------- */
+
+static void said_add(struct agent *a, const char *data, size_t n)
+{
+    buf_add(&a->said, data, n);
+    if (a->said.len > SAID_MAX)
+        buf_drop_front(&a->said, a->said.len - SAID_MAX);
+}
+
+/* The session has ended: what was said last is why. */
+static enum agent_result ended(struct agent *a, struct error *err)
+{
+    const char *said = buf_text(&a->said);
+    size_t len = strlen(said);
+
+    while (len && (said[len - 1] == '\n' || said[len - 1] == ' '))
+        len--;
+    (void)error_set(err, EIO, "%s: the session has ended%s%.*s", a->host, len ? ": " : "", (int)len,
+                    said);
+    return AGENT_LOST;
+}
+
+/* More of either stream. */
+static enum agent_result pull(struct agent *a, int64_t deadline, struct error *err)
+{
+    char data[16384];
+    bool is_stderr;
+    ptrdiff_t n = remote_read(a->remote, data, sizeof data, &is_stderr, deadline, err);
+
+    if (n == 0)
+        return ended(a, err);
+    if (n < 0)
+        return AGENT_LOST;
+    if (is_stderr)
+        said_add(a, data, (size_t)n);
+    else
+        buf_add(&a->in, data, (size_t)n);
+    if (buf_check(&a->in, err) != 0 || buf_check(&a->said, err) != 0)
+        return AGENT_LOST;
+    return AGENT_OK;
+}
+
+static enum agent_result need(struct agent *a, size_t n, int64_t deadline, struct error *err)
+{
+    while (a->in.len < n)
+        if (pull(a, deadline, err) != AGENT_OK)
+            return AGENT_LOST;
+    return AGENT_OK;
+}
+
+/* The next answer, in a->reply; its text by reply_text until the next call. */
+static enum agent_result answer(struct agent *a, int64_t deadline, struct error *err)
+{
+    int found;
+
+    buf_drop_front(&a->in, a->used);
+    a->used = 0;
+    while ((found = reply_parse(&a->reply, a->nonce, buf_text(&a->in), a->in.len)) == 0)
+        if (pull(a, deadline, err) != AGENT_OK)
+            return AGENT_LOST;
+    if (found < 0) {
+        (void)error_set(err, EIO, "%s: not an answer: %.60s", a->host, buf_text(&a->in));
+        return AGENT_LOST;
+    }
+    a->used = a->reply.head + a->reply.len;
+    return need(a, a->used, deadline, err);
+}
+
+static const char *reply_text(const struct agent *a)
+{
+    return a->in.data + a->reply.head;
+}
+
+static bool reply_is(const struct agent *a, const char *word)
+{
+    return strcmp(a->reply.word, word) == 0;
+}
+
+static enum agent_result request(struct agent *a, const struct buf *b, int64_t deadline,
+                                 struct error *err)
+{
+    if (buf_check(b, err) != 0 || remote_write(a->remote, b->data, b->len, deadline, err) != 0)
+        return AGENT_LOST;
+    return AGENT_OK;
+}
+
+static enum agent_result ask(struct agent *a, const char *line, int64_t deadline, struct error *err)
+{
+    if (remote_write(a->remote, line, strlen(line), deadline, err) != 0)
+        return AGENT_LOST;
+    return answer(a, deadline, err);
+}
+
+/* ---- what an answer means ----------------------------------------------------------------- */
+
+/* Our own commands speak the C locale. */
+static int refusal_errno(const char *text)
+{
+    if (strcasestr(text, "No space left") || strcasestr(text, "quota exceeded"))
+        return ENOSPC;
+    if (strcasestr(text, "Read-only file system"))
+        return EROFS;
+    if (strcasestr(text, "Permission denied") || strcasestr(text, "belongs to somebody else"))
+        return EACCES;
+    return EREMOTEIO;
+}
+
+/* Every answer that is no success. command: the user's, when it was one of theirs that ran. */
+static enum agent_result refusal(struct agent *a, const char *command, struct error *err)
+{
+    int len = a->reply.len > 4000 ? 4000 : (int)a->reply.len;
+    char text[4001];
+
+    memcpy(text, reply_text(a), (size_t)len);
+    text[len] = '\0';
+    if (reply_is(a, "test") || reply_is(a, "reload"))
+        (void)error_set(err, EREMOTEIO, "%s: %s: %s", a->host, command, text);
+    else if (reply_is(a, "slow"))
+        (void)error_set(err, ETIMEDOUT, "%s: %s: %s", a->host, command, text);
+    else if (reply_is(a, "failed"))
+        (void)error_set(err, refusal_errno(text), "%s: %s", a->host, text);
+    else if (reply_is(a, "stale"))
+        return AGENT_STALE;
+    else if (reply_is(a, "busy"))
+        return AGENT_BUSY;
+    else if (reply_is(a, "gone"))
+        (void)error_set(err, ETIMEDOUT,
+                        "%s: put the old files back: nothing was heard for too long", a->host);
+    else {
+        (void)error_set(err, EIO, "%s: unexpected answer %s", a->host, a->reply.word);
+        return AGENT_LOST;
+    }
+    return AGENT_REFUSED;
+}
+
+static enum agent_result expect(struct agent *a, const char *word, const char *command,
+                                struct error *err)
+{
+    return reply_is(a, word) ? AGENT_OK : refusal(a, command, err);
+}
+
+static enum agent_result simple(struct agent *a, const char *line, int64_t deadline,
+                                struct error *err)
+{
+    if (ask(a, line, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    return expect(a, "ok", "", err);
+}
+
+/* ---- the start ---------------------------------------------------------------------------- */
+
+static void setting(struct buf *out, const char *name, const char *value)
+{
+    buf_printf(out, "%s=", name);
+    remote_quote(out, value);
+    buf_str(out, "\n");
+}
+
+static void script_build(const struct agent *a, const struct agent_setup *s, struct buf *out)
+{
+    setting(out, "nonce", a->nonce);
+    setting(out, "dir", s->dir);
+    setting(out, "suffix", s->suffix);
+    setting(out, "test_cmd", s->test_cmd);
+    setting(out, "reload_cmd", s->reload_cmd);
+    setting(out, "tmpdir", s->tmpdir);
+    buf_printf(out, "beat=%d\n", agent_beat_ms() / 1000);
+    for (size_t i = 0; i < sizeof script / sizeof *script; i++)
+        buf_str(out, script[i]);
+}
+
+/* No newline and no "!": any login shell has to understand it. The script itself comes by standard
+ * input, as sudo writes command lines to the log. */
+static void command_build(const struct agent *a, bool sudo, size_t len, struct buf *out)
+{
+    buf_str(out, "exec ");
+    if (sudo)
+        buf_printf(out, "sudo -k -S -p %s: ", a->nonce);
+    buf_printf(out, "%s -c 'echo \"%s hello 0\"; eval \"$(head -c %zu)\"'",
+               tuned("BALANCERFS_AGENT_SHELL", "sh"), a->nonce, len);
+}
+
+static enum agent_result password_send(struct agent *a, const struct remote_config *c,
+                                       int64_t deadline, struct error *err)
+{
+    struct buf password = BUF_INIT;
+    enum agent_result result = AGENT_LOST;
+
+    if (remote_password(c, &password, err) == 0) {
+        if (password.len == 0) {
+            (void)error_set(err, EACCES, "%s: sudo wants a password: set password", a->host);
+        } else {
+            buf_str(&password, "\n");
+            result = request(a, &password, deadline, err);
+        }
+    }
+    buf_wipe(&password);
+    return result;
+}
+
+/* sudo's own words, without our prompts. */
+static enum agent_result sudo_refused(struct agent *a, struct error *err)
+{
+    char *at;
+
+    while ((at = strstr(a->said.data, a->nonce)))
+        memset(at, ' ', REPLY_NONCE + (at[REPLY_NONCE] == ':'));
+    (void)error_set(err, EACCES, "%s: sudo: %s", a->host,
+                    buf_text(&a->said) + strspn(buf_text(&a->said), " \n"));
+    return AGENT_LOST;
+}
+
+/* Until the shell says hello; the password when sudo asks, once. */
+static enum agent_result hello(struct agent *a, const struct remote_config *c, int64_t deadline,
+                               struct error *err)
+{
+    bool sudo = remote_wants_sudo(c), sent = false;
+    const char *asked;
+
+    for (;;) {
+        buf_drop_front(&a->in, reply_noise(a->nonce, buf_text(&a->in), a->in.len));
+        if (a->in.len > REPLY_NONCE && memchr(a->in.data, '\n', a->in.len))
+            break;
+        if (pull(a, deadline, err) != AGENT_OK)
+            return sudo && a->said.len && err->num != ETIMEDOUT ? sudo_refused(a, err) : AGENT_LOST;
+        asked = sudo ? strstr(buf_text(&a->said), a->nonce) : NULL;
+        if (!asked || strlen(asked) <= REPLY_NONCE)
+            continue;
+        if (sent && strstr(asked + 1, a->nonce))
+            return sudo_refused(a, err);
+        if (!sent && password_send(a, c, deadline, err) != AGENT_OK)
+            return AGENT_LOST;
+        sent = true;
+    }
+    if (answer(a, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    buf_clear(&a->said);
+    return expect(a, "hello", "", err);
+}
+
+static enum agent_result agent_start(struct agent *a, const struct remote_config *c,
+                                     const struct buf *text, int64_t deadline, struct error *err)
+{
+    if (hello(a, c, deadline, err) != AGENT_OK || request(a, text, deadline, err) != AGENT_OK ||
+        answer(a, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    return expect(a, "ready", "", err);
+}
+
+static int nonce_make(char *nonce, struct error *err)
+{
+    unsigned char bytes[REPLY_NONCE / 2];
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return error_set(err, EIO, "getrandom: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof bytes; i++)
+        (void)snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+struct agent *agent_open(const struct remote_config *c, size_t host, const struct agent_setup *s,
+                         int64_t deadline, struct error *err)
+{
+    struct agent *a = calloc(1, sizeof *a);
+    struct buf text = BUF_INIT, command = BUF_INIT;
+    bool opened = false;
+
+    if (!a) {
+        (void)error_set(err, ENOMEM, "out of memory");
+        return NULL;
+    }
+    a->host = remote_host_name(c, host);
+    a->test_cmd = s->test_cmd;
+    a->reload_cmd = s->reload_cmd;
+    if (nonce_make(a->nonce, err) == 0) {
+        script_build(a, s, &text);
+        command_build(a, remote_wants_sudo(c), text.len, &command);
+        if (buf_check(&text, err) == 0 && buf_check(&command, err) == 0)
+            a->remote = remote_open(c, host, buf_text(&command), deadline, err);
+        opened = a->remote && agent_start(a, c, &text, deadline, err) == AGENT_OK;
+    }
+    buf_free(&text);
+    buf_free(&command);
+    if (opened)
+        return a;
+    agent_close(a);
+    return NULL;
+}
+
+void agent_close(struct agent *a)
+{
+    if (!a)
+        return;
+    remote_close(a->remote);
+    buf_free(&a->in);
+    buf_free(&a->said);
+    free(a);
+}
+
+int agent_poll_fd(const struct agent *a, bool *pending)
+{
+    return remote_poll_fd(a->remote, pending);
+}
+
+/* Nothing is asked, so nothing may come but keep-alive, which remote_read answers. */
+bool agent_idle(struct agent *a)
+{
+    struct error err = {0};
+
+    while (pull(a, clock_now_ms(), &err) == AGENT_OK)
+        ;
+    return err.num == ETIMEDOUT && a->in.len == a->used;
+}
+
+/* ---- requests ----------------------------------------------------------------------------- */
+
+static enum agent_result table_take(struct agent *a, struct files *out, ptrdiff_t *total,
+                                    struct error *err)
+{
+    *total = reply_table(reply_text(a), a->reply.len, out);
+    if (*total >= 0)
+        return AGENT_OK;
+    (void)error_set(err, EIO, "%s: not a list of files", a->host);
+    return AGENT_LOST;
+}
+
+static enum agent_result contents_take(struct agent *a, struct files *files, struct files *out,
+                                       struct error *err)
+{
+    const char *at = a->in.data + a->used;
+
+    for (size_t i = 0; i < files->n; i++) {
+        struct file *f = &files->at[i];
+
+        files_add(out, f->name, at, f->len, f->digest);
+        at += f->len;
+    }
+    if (!out->failed)
+        return AGENT_OK;
+    (void)error_set(err, ENOMEM, "out of memory");
+    return AGENT_LOST;
+}
+
+/* The rest of an answer "files": contents, then "end SEQ". AGENT_STALE: changed meanwhile. */
+static enum agent_result files_take(struct agent *a, struct files *out, int64_t deadline,
+                                    struct error *err)
+{
+    struct files table = FILES_INIT;
+    ptrdiff_t total = 0;
+    enum agent_result result = table_take(a, &table, &total, err);
+
+    if (result == AGENT_OK)
+        result = need(a, a->used + (size_t)total, deadline, err);
+    if (result == AGENT_OK)
+        result = contents_take(a, &table, out, err);
+    files_clear(&table);
+    a->used += (size_t)(total > 0 ? total : 0);
+    if (result != AGENT_OK || answer(a, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    if (reply_is(a, "changed"))
+        return AGENT_STALE;
+    if (a->reply.len >= sizeof a->seq)
+        return AGENT_LOST;
+    memcpy(a->seq, reply_text(a), a->reply.len);
+    a->seq[a->reply.len] = '\0';
+    return expect(a, "end", "", err);
+}
+
+enum agent_result agent_read(struct agent *a, bool known, struct files *files, int64_t deadline,
+                             struct error *err)
+{
+    for (int tries = 0; tries < 10; tries++) {
+        struct files out = FILES_INIT;
+        enum agent_result result;
+
+        if (ask(a, known ? "read same\n" : "read all\n", deadline, err) != AGENT_OK)
+            return AGENT_LOST;
+        if (known && reply_is(a, "same"))
+            return AGENT_SAME;
+        if (reply_is(a, "changed"))
+            continue;
+        result = expect(a, "files", "", err);
+        if (result == AGENT_OK)
+            result = files_take(a, &out, deadline, err);
+        if (result == AGENT_OK) {
+            files_clear(files);
+            *files = out;
+            return AGENT_OK;
+        }
+        files_clear(&out);
+        if (result != AGENT_STALE)
+            return result;
+    }
+    (void)error_set(err, EBUSY, "%s: the files change all the time", a->host);
+    return AGENT_REFUSED;
+}
+
+enum agent_result agent_lock(struct agent *a, int wait_s, int64_t deadline, struct error *err)
+{
+    char line[40];
+    enum agent_result result;
+
+    (void)snprintf(line, sizeof line, "lock %d\n", wait_s);
+    result = simple(a, line, deadline, err);
+    a->locked = result == AGENT_OK;
+    return result;
+}
+
+/* Seconds that a command there may take, so that its own end is told before our deadline. */
+static int share_s(int64_t deadline)
+{
+    int left = clock_left_ms(deadline) / 1000 - 3;
+
+    return left > 1 ? left : 1;
+}
+
+static bool lacks_newline(const struct file *f)
+{
+    return f->text && f->len && f->text[f->len - 1] != '\n';
+}
+
+static void prepare_build(const struct agent *a, const struct files *change, int wait_s, int secs,
+                          struct buf *line, struct buf *contents)
+{
+    for (size_t i = 0; i < change->n; i++)
+        if (change->at[i].text) {
+            buf_add(contents, change->at[i].text, change->at[i].len);
+            if (lacks_newline(&change->at[i]))
+                buf_str(contents, "\n");
+        }
+    buf_printf(line, "prepare %s %d %d %zu", a->seq[0] ? a->seq : "0", wait_s, secs, contents->len);
+    for (size_t i = 0; i < change->n; i++) {
+        const struct file *f = &change->at[i];
+
+        if (f->text)
+            buf_printf(line, " put:%s:%zu", f->name, f->len + lacks_newline(f));
+        else
+            buf_printf(line, " cut:%s", f->name);
+    }
+    buf_str(line, "\n");
+}
+
+static enum agent_result prepare_send(struct agent *a, const struct buf *line,
+                                      const struct buf *contents, int64_t deadline,
+                                      struct error *err)
+{
+    if (request(a, line, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    if (a->locked) {
+        if (answer(a, deadline, err) != AGENT_OK || expect(a, "go", "", err) != AGENT_OK)
+            return AGENT_LOST;
+    }
+    if (contents->len && request(a, contents, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    return answer(a, deadline, err);
+}
+
+enum agent_result agent_prepare(struct agent *a, const struct files *change, int wait_s,
+                                int64_t deadline, struct error *err)
+{
+    struct buf line = BUF_INIT, contents = BUF_INIT;
+    enum agent_result result;
+
+    prepare_build(a, change, wait_s, share_s(deadline), &line, &contents);
+    result = buf_check(&contents, err) == 0 ? prepare_send(a, &line, &contents, deadline, err)
+                                            : AGENT_LOST;
+    buf_free(&line);
+    buf_free(&contents);
+    a->locked = false;
+    return result == AGENT_OK ? expect(a, "prepared", a->test_cmd, err) : result;
+}
+
+static enum agent_result decide(struct agent *a, const char *word, int64_t deadline,
+                                struct error *err)
+{
+    char line[40];
+
+    (void)snprintf(line, sizeof line, "%s %d\n", word, share_s(deadline));
+    if (ask(a, line, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    return expect(a, "ok", a->reload_cmd, err);
+}
+
+enum agent_result agent_commit(struct agent *a, int64_t deadline, struct error *err)
+{
+    return decide(a, "commit", deadline, err);
+}
+
+enum agent_result agent_rollback(struct agent *a, int64_t deadline, struct error *err)
+{
+    enum agent_result result = decide(a, "rollback", deadline, err);
+
+    /* It had given up waiting, and kept the new files. */
+    if (result != AGENT_REFUSED || !reply_is(a, "gone"))
+        return result;
+    (void)error_set(err, EIO, "%s: kept the new files: nothing was heard for too long", a->host);
+    return AGENT_LOST;
+}
+
+enum agent_result agent_abort(struct agent *a, int64_t deadline, struct error *err)
+{
+    a->locked = false;
+    return simple(a, "abort\n", deadline, err);
+}
+
+enum agent_result agent_forget(struct agent *a, int64_t deadline, struct error *err)
+{
+    a->locked = false;
+    return simple(a, "forget\n", deadline, err);
+}
+
+enum agent_result agent_ping(struct agent *a, int64_t deadline, struct error *err)
+{
+    return simple(a, "ping\n", deadline, err);
+}

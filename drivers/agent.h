@@ -1,0 +1,75 @@
+/* The client of agent.sh: one session with the loop that runs on one host.
+ *
+ * State of the loop, and where it goes. "old" and "new" are the files in include_dir; under the
+ * journal both are kept until the end, so a host by itself always ends with all old or all new.
+ *
+ *   state      lock  files     request        to         a dead client, or silence (beat_s)
+ *   idle       no    settled   read, ping     idle       nothing to do
+ *                              lock           locked
+ *                              prepare        prepared   contents are complete before the lock
+ *   locked     yes   settled   read, ping     locked     unlocked
+ *                              prepare        prepared   (or idle when refused)
+ *   prepared   yes   new       commit         committed  old back: not every host may have passed
+ *                              abort          idle: old
+ *   committed  yes   new       forget         idle: new  new stay: every host has passed its test
+ *                              rollback       idle: old, reloaded
+ *
+ * A loop that is killed, or whose host is rebooted, leaves its journal; the next loop there, or
+ * the next to take the lock, goes by it before anything else: without "commit" in it the old
+ * files come back; with it the new ones stay and are reloaded (old, when that fails).
+ * So hosts differ only when the client dies between the first commit and the last: those that
+ * were not told have old, the others new. .status shows it, the next change mends it.
+ *
+ * Answers are "NONCE WORD LENGTH\n" and LENGTH bytes; what stands before the first NONCE (a motd)
+ * is skipped, anything unexpected later ends the session. One thread at a time. */
+#ifndef BALANCERFS_AGENT_H
+#define BALANCERFS_AGENT_H
+
+#include "drivers/buf.h"
+#include "drivers/files.h"
+#include "drivers/remote.h"
+
+struct agent_setup {
+    const char *dir; /* absolute, with a slash at the end */
+    const char *suffix;
+    const char *test_cmd, *reload_cmd; /* "": none */
+    const char *tmpdir;
+};
+
+enum agent_result {
+    AGENT_OK = 0,
+    AGENT_SAME,    /* of agent_read: files are as they were */
+    AGENT_STALE,   /* of agent_prepare: read again, edit again; nothing was changed */
+    AGENT_BUSY,    /* another session has the lock; nothing was changed */
+    AGENT_REFUSED, /* *err set; old files are in place; the session goes on */
+    AGENT_LOST     /* *err set; the session is of no use any more: close it */
+};
+
+struct agent;
+
+/* Logs in, passes sudo, starts the loop (which puts right what another left). NULL with *err. */
+struct agent *agent_open(const struct remote_config *c, size_t host, const struct agent_setup *s,
+                         int64_t deadline, struct error *err);
+void agent_close(struct agent *a);
+
+/* For poll(2) while idle; then agent_idle: false when the session is dead. */
+int agent_poll_fd(const struct agent *a, bool *pending);
+bool agent_idle(struct agent *a);
+
+/* Replaces *files (sorted) unless AGENT_SAME. known: they are what this session read last. */
+enum agent_result agent_read(struct agent *a, bool known, struct files *files, int64_t deadline,
+                             struct error *err);
+enum agent_result agent_lock(struct agent *a, int wait_s, int64_t deadline, struct error *err);
+/* change: from an edit of what agent_read of this session gave last. wait_s 0: do not wait. */
+enum agent_result agent_prepare(struct agent *a, const struct files *change, int wait_s,
+                                int64_t deadline, struct error *err);
+enum agent_result agent_commit(struct agent *a, int64_t deadline, struct error *err);
+enum agent_result agent_rollback(struct agent *a, int64_t deadline, struct error *err);
+enum agent_result agent_abort(struct agent *a, int64_t deadline, struct error *err);
+enum agent_result agent_forget(struct agent *a, int64_t deadline, struct error *err);
+enum agent_result agent_ping(struct agent *a, int64_t deadline, struct error *err);
+
+/* How long the loop waits for a word of its client while something is at stake. */
+int agent_beat_ms(void);
+
+#endif

@@ -1,0 +1,230 @@
+/* A directory of pool files on several hosts: a dialect's pure functions over a transaction. */
+#include "drivers/confdir.h"
+#include "drivers/buf.h"
+#include "drivers/clock.h"
+#include "drivers/listing.h"
+#include "drivers/transaction.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct confdir {
+    const struct options *options;
+    const struct dialect *dialect;
+    struct dialect_settings settings;
+    struct buf dir;
+    struct remote_config *remote;
+    struct hosts *hosts;
+};
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+static int dir_set(struct confdir *c, struct error *err)
+{
+    const char *dir = options_string(c->options, "include_dir");
+
+    if (dir[0] != '/')
+        return options_error(c->options, "include_dir", err, "include_dir %s: not an absolute path",
+                             dir);
+    buf_str(&c->dir, dir);
+    if (dir[strlen(dir) - 1] != '/')
+        buf_str(&c->dir, "/");
+    c->settings.include_dir = buf_text(&c->dir);
+    return buf_check(&c->dir, err);
+}
+
+/* 0: not a number from 1 to the number of hosts, and not "all". */
+static size_t quorum_get(const struct confdir *c)
+{
+    const char *text = options_string(c->options, "min_hosts");
+    size_t all = remote_host_count(c->remote);
+    unsigned long n;
+    char *end;
+
+    if (strcmp(text, "all") == 0)
+        return all;
+    n = strtoul(text, &end, 10);
+    return *text < '0' || *text > '9' || *end || n > all ? 0 : n;
+}
+
+static const char *text_option(const struct confdir *c, const char *name)
+{
+    const char *text = options_string(c->options, name);
+
+    return text ? text : "";
+}
+
+static int hosts_open(struct confdir *c, struct error *err)
+{
+    const struct agent_setup setup = {
+        .dir = c->settings.include_dir,
+        .suffix = c->dialect->suffix,
+        .test_cmd = text_option(c, "test_cmd"),
+        .reload_cmd = text_option(c, "reload_cmd"),
+        .tmpdir = text_option(c, "tmpdir"),
+    };
+    size_t quorum;
+
+    c->remote = remote_config_new(c->options, err);
+    if (!c->remote)
+        return -1;
+    quorum = quorum_get(c);
+    if (quorum == 0)
+        return options_error(c->options, "min_hosts", err,
+                             "min_hosts: all, or a number from 1 to "
+                             "%zu",
+                             remote_host_count(c->remote));
+    c->hosts = hosts_new(c->remote, &setup, quorum, err);
+    return c->hosts ? 0 : -1;
+}
+
+struct confdir *confdir_open(const struct options *o, const struct dialect *dialect,
+                             const struct dialect_settings *settings, struct error *err)
+{
+    struct confdir *c = calloc(1, sizeof *c);
+
+    if (!c) {
+        (void)error_set(err, ENOMEM, "out of memory");
+        return NULL;
+    }
+    c->options = o;
+    c->dialect = dialect;
+    if (settings)
+        c->settings = *settings;
+    if (dir_set(c, err) == 0 && hosts_open(c, err) == 0)
+        return c;
+    confdir_close(c);
+    return NULL;
+}
+
+void confdir_close(void *lb)
+{
+    struct confdir *c = lb;
+
+    hosts_free(c->hosts);
+    remote_config_free(c->remote);
+    buf_free(&c->dir);
+    free(c);
+}
+
+static int64_t deadline(const struct confdir *c)
+{
+    return clock_now_ms() + options_ms(c->options, "timeout");
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+int confdir_get_pools(void *lb, struct listing *out, struct error *err)
+{
+    struct confdir *c = lb;
+
+    if (hosts_read(c->hosts, deadline(c), err) != 0)
+        return -1;
+    listing_is_whole(out);
+    for (size_t i = 0; i < hosts_count(c->hosts); i++) {
+        const struct files *files = hosts_files(c->hosts, i);
+
+        if (!files)
+            continue;
+        listing_host(out, remote_host_name(c->remote, i));
+        c->dialect->list(&c->settings, files, out);
+    }
+    return 0;
+}
+
+/* One pool of a listing into another. */
+static void pool_copy(const struct listing *from, const char *pool, struct listing *out)
+{
+    for (size_t p = 0; p < listing_pool_count(from); p++) {
+        if (strcmp(listing_pool_name(from, p), pool) != 0)
+            continue;
+        for (size_t n = 0; n < listing_node_count(from, p); n++)
+            listing_node(out, listing_node_name(from, p, n));
+        for (size_t n = 0; n < listing_pool_hidden(from, p); n++)
+            listing_hidden(out);
+    }
+}
+
+static int host_nodes(struct confdir *c, size_t host, const char *pool, struct listing *out,
+                      struct error *err)
+{
+    const struct files *files = hosts_files(c->hosts, host);
+    struct listing *all;
+    int result;
+
+    if (!files)
+        return 0;
+    all = listing_new(NULL);
+    if (!all)
+        return error_set(err, ENOMEM, "out of memory");
+    c->dialect->list(&c->settings, files, all);
+    result = listing_finish(all, err);
+    if (result == 0) {
+        listing_host(out, remote_host_name(c->remote, host));
+        listing_pool(out, pool);
+        pool_copy(all, pool, out);
+    }
+    listing_free(all);
+    return result;
+}
+
+int confdir_get_nodes(void *lb, const struct pool *pool, struct listing *out, struct error *err)
+{
+    struct confdir *c = lb;
+
+    if (hosts_read(c->hosts, deadline(c), err) != 0)
+        return -1;
+    for (size_t i = 0; i < hosts_count(c->hosts); i++)
+        if (host_nodes(c, i, pool->name, out, err) != 0)
+            return -1;
+    return 0;
+}
+
+/* ---- changing ----------------------------------------------------------------------------- */
+
+struct edit {
+    const struct confdir *confdir;
+    const struct change *changes;
+    size_t n;
+};
+
+static int edit(const void *arg, const struct files *in, struct files *out, struct error *err)
+{
+    const struct edit *e = arg;
+
+    return e->confdir->dialect->edit(&e->confdir->settings, in, e->changes, e->n, out, err);
+}
+
+int confdir_apply(void *lb, const struct change *changes, size_t n, struct error *err)
+{
+    struct confdir *c = lb;
+    const struct edit e = {c, changes, n};
+
+    return hosts_change(c->hosts, edit, &e, deadline(c), err);
+}
+
+/* ---- status ------------------------------------------------------------------------------- */
+
+void confdir_status(void *lb, struct status *out)
+{
+    hosts_status(((struct confdir *)lb)->hosts, out);
+}
+
+int confdir_probe(void *lb, struct status *out, struct error *err)
+{
+    struct confdir *c = lb;
+    int result = hosts_read(c->hosts, deadline(c), err);
+
+    for (size_t i = 0; i < hosts_count(c->hosts); i++) {
+        const struct files *files = hosts_files(c->hosts, i);
+        struct error why = {0};
+        char text[64];
+
+        (void)hosts_failure(c->hosts, i, &why);
+        (void)snprintf(text, sizeof text, "%zu files", files ? files->n : 0);
+        status_step(out, remote_host_name(c->remote, i), "read", files != NULL,
+                    files ? text : why.text);
+    }
+    return result;
+}

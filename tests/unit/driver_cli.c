@@ -1,0 +1,236 @@
+/* A driver by hand: what a mount does with one, without a mount.
+ *
+ *   driver_cli BACKEND [KEY=VALUE]... -- COMMAND [ARGUMENT]...
+ *
+ *   pools                   get_pools: "POOL" and "POOL/NODE" lines (nodes when the listing is
+ * whole) nodes POOL              get_nodes apply CHANGE...         one transaction of add:POOL/NODE
+ * del:POOL/NODE create:POOL remove:POOL status                  "HOST STATE ERROR" lines, of what
+ * happened before in this call probe                   "HOST STEP ok|FAILED TEXT" lines wait until
+ * a line comes on standard input loop POOL NAME N        N transactions, each adds
+ * NAME-i.example:80; then deletes every second one
+ *
+ * Several commands with "," between are done in turn on one handle. A failure prints
+ * "ERRNO text" and the next command is done; the exit status is then 1. 2: bad use. */
+#include "drivers/listing.h"
+#include "drivers/options.h"
+#include "drivers/registry.h"
+#include "drivers/status.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option common[] = {
+    {"timeout", OPTION_DURATION, "60s", false, "for one transaction"}, {NULL}};
+
+static int fail(const struct error *err)
+{
+    printf("%s %s\n", strerrorname_np(err->num), err->text);
+    return 1;
+}
+
+static int show(struct listing *l, const char *pool)
+{
+    struct error err;
+
+    if (listing_finish(l, &err) != 0)
+        return fail(&err);
+    for (size_t p = 0; p < listing_pool_count(l); p++) {
+        const char *hosts = listing_pool_hosts(l, p);
+
+        if (!pool)
+            printf("%s%s%s\n", listing_pool_name(l, p), hosts ? " only on " : "",
+                   hosts ? hosts : "");
+        for (size_t n = 0; n < listing_node_count(l, p); n++) {
+            hosts = listing_node_hosts(l, p, n);
+            printf("%s/%s%s%s\n", listing_pool_name(l, p), listing_node_name(l, p, n),
+                   hosts ? " only on " : "", hosts ? hosts : "");
+        }
+    }
+    return 0;
+}
+
+static int do_pools(const struct balancer *b)
+{
+    struct listing *l = listing_new(NULL);
+    struct error err;
+    int result = b->driver->get_pools(b->lb, l, &err) == 0 ? show(l, NULL) : fail(&err);
+
+    listing_free(l);
+    return result;
+}
+
+static int do_nodes(const struct balancer *b, const char *name)
+{
+    struct listing *l = listing_new(name);
+    struct error err;
+    struct pool pool;
+    int result;
+
+    if (pool_parse(&pool, name, &err) != 0 || b->driver->get_nodes(b->lb, &pool, l, &err) != 0)
+        result = fail(&err);
+    else
+        result = show(l, name);
+    listing_free(l);
+    return result;
+}
+
+static int change_parse(struct change *c, char *text, struct error *err)
+{
+    static const char *const kinds[] = {"add:", "del:", "create:", "remove:"};
+    char *slash;
+
+    for (int i = 0; i < 4; i++) {
+        if (strncmp(text, kinds[i], strlen(kinds[i])) != 0)
+            continue;
+        c->kind = (enum change_kind)i;
+        text += strlen(kinds[i]);
+        slash = strchr(text, '/');
+        if (slash)
+            *slash = '\0';
+        if (pool_parse(&c->pool, text, err) != 0)
+            return -1;
+        return slash ? node_parse(&c->node, slash + 1, err) : 0;
+    }
+    fprintf(stderr, "driver_cli: %s is no change\n", text);
+    exit(2);
+}
+
+static int do_apply(const struct balancer *b, char **words, int n)
+{
+    struct change *changes = calloc((size_t)n + 1, sizeof *changes);
+    struct error err = {0};
+    int result = changes ? 0 : -1;
+
+    for (int i = 0; i < n && result == 0; i++)
+        result = change_parse(&changes[i], words[i], &err);
+    if (result == 0)
+        result = b->driver->apply(b->lb, changes, (size_t)n, &err);
+    free(changes);
+    return result == 0 ? 0 : fail(&err);
+}
+
+static int do_loop(const struct balancer *b, char **words)
+{
+    int n = atoi(words[2]), failed = 0;
+
+    for (int i = 0; i < 2 * n; i++) {
+        char text[400];
+        char *word = text;
+
+        if (i >= n && i % 2)
+            continue;
+        (void)snprintf(text, sizeof text, "%s:%s/%s-%d.example:80", i < n ? "add" : "del", words[0],
+                       words[1], i % n);
+        failed |= do_apply(b, &word, 1);
+    }
+    return failed;
+}
+
+static int do_status(const struct balancer *b)
+{
+    struct status *s = status_new();
+
+    b->driver->status(b->lb, s);
+    for (size_t i = 0; i < status_host_count(s); i++) {
+        const struct host_status *h = status_host_at(s, i);
+
+        printf("%s %s %s\n", h->name, h->state, h->error ? h->error : "-");
+    }
+    status_free(s);
+    return 0;
+}
+
+static int do_probe(const struct balancer *b)
+{
+    struct status *s = status_new();
+    struct error err;
+    int result = b->driver->probe(b->lb, s, &err) == 0 ? 0 : fail(&err);
+
+    for (size_t i = 0; i < status_step_count(s); i++) {
+        struct status_row row = status_step_at(s, i);
+
+        printf("%s %s %s %s\n", row.host, row.step, row.passed ? "ok" : "FAILED", row.text);
+    }
+    status_free(s);
+    return result;
+}
+
+static int command(const struct balancer *b, char **words, int n)
+{
+    if (strcmp(words[0], "pools") == 0)
+        return do_pools(b);
+    if (strcmp(words[0], "nodes") == 0 && n == 2)
+        return do_nodes(b, words[1]);
+    if (strcmp(words[0], "apply") == 0)
+        return do_apply(b, words + 1, n - 1);
+    if (strcmp(words[0], "status") == 0)
+        return do_status(b);
+    if (strcmp(words[0], "probe") == 0)
+        return do_probe(b);
+    if (strcmp(words[0], "loop") == 0 && n == 4)
+        return do_loop(b, words + 1);
+    if (strcmp(words[0], "wait") == 0) {
+        int c;
+
+        while ((c = getchar()) != EOF && c != '\n')
+            ;
+        return 0;
+    }
+    fprintf(stderr, "driver_cli: bad command %s\n", words[0]);
+    return 2;
+}
+
+static int commands(const struct balancer *b, char **words, int n)
+{
+    int result = 0;
+
+    for (int from = 0, to; from < n; from = to + 1) {
+        for (to = from; to < n && strcmp(words[to], ",") != 0; to++)
+            ;
+        if (to > from)
+            result |= command(b, words + from, to - from);
+        (void)fflush(stdout);
+    }
+    return result;
+}
+
+static int put(struct options *o, char *word)
+{
+    char *value = strchr(word, '=');
+    const struct option *row;
+    struct error err;
+    int result;
+
+    if (!value)
+        return 2;
+    *value++ = '\0';
+    row = options_find(o, word);
+    if (!row) {
+        fprintf(stderr, "driver_cli: unknown key %s\n", word);
+        return 2;
+    }
+    result = row->type == OPTION_LIST ? options_append(o, word, value, 1, 1, &err)
+                                      : options_put(o, word, value, 1, 1, &err);
+    return result == 0 ? 0 : fail(&err) + 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err;
+    const struct driver *d = registry_find(argc > 1 ? argv[1] : "", &err);
+    const struct option *const tables[] = {d ? d->options : common, common};
+    struct options *o = options_new("options", "test", tables, 2);
+    struct balancer b = {d, NULL};
+    int at, result = d && o ? 0 : fail(&err) + 1;
+
+    for (at = 2; at < argc && strcmp(argv[at], "--") != 0 && result == 0; at++)
+        result = put(o, argv[at]);
+    if (result == 0) {
+        b.lb = d->open(o, &err);
+        result = b.lb ? commands(&b, argv + at + 1, argc - at - 1) : fail(&err) + 1;
+    }
+    if (b.lb)
+        d->close(b.lb);
+    options_free(o);
+    return result;
+}
