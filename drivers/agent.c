@@ -1,47 +1,13 @@
 /* The client of agent.sh: requests out, answers in, nothing believed that is not as agreed. */
-#include "drivers/agent.h"
-#include "drivers/agent_reply.h"
+#include "drivers/agent_impl.h"
 #include "drivers/clock.h"
-#include "drivers/remote_impl.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
-
-static const char *const script[] = {
-#include "drivers/agent_sh.h"
-};
-
-struct agent {
-    struct remote *remote;
-    const char *host, *test_cmd, *reload_cmd;
-    char nonce[REPLY_NONCE + 1];
-    struct buf in;   /* standard output not yet taken */
-    struct buf said; /* standard error, for the message when the session ends */
-    struct reply reply;
-    size_t used; /* of in: the current answer, dropped before the next */
-    char seq[24];
-    bool locked;
-};
 
 #define SAID_MAX 2000
-
-/* For tests: another sh, and less patience. */
-static const char *tuned(const char *name, const char *fallback)
-{
-    const char *value = secure_getenv(name);
-
-    return value && *value ? value : fallback;
-}
-
-int agent_beat_ms(void)
-{
-    int ms = 1000 * atoi(tuned("BALANCERFS_AGENT_BEAT", "10"));
-
-    return ms > 0 ? ms : 10000;
-}
 
 /* ---- bytes -------------------------------------------------------------------------------- */
 
@@ -66,7 +32,7 @@ static enum agent_result ended(struct agent *a, struct error *err)
 }
 
 /* More of either stream. */
-static enum agent_result pull(struct agent *a, int64_t deadline, struct error *err)
+enum agent_result agent_pull(struct agent *a, int64_t deadline, struct error *err)
 {
     char data[16384];
     bool is_stderr;
@@ -88,20 +54,20 @@ static enum agent_result pull(struct agent *a, int64_t deadline, struct error *e
 static enum agent_result need(struct agent *a, size_t n, int64_t deadline, struct error *err)
 {
     while (a->in.len < n)
-        if (pull(a, deadline, err) != AGENT_OK)
+        if (agent_pull(a, deadline, err) != AGENT_OK)
             return AGENT_LOST;
     return AGENT_OK;
 }
 
 /* The next answer, in a->reply; its text by reply_text until the next call. */
-static enum agent_result answer(struct agent *a, int64_t deadline, struct error *err)
+enum agent_result agent_answer(struct agent *a, int64_t deadline, struct error *err)
 {
     int found;
 
     buf_drop_front(&a->in, a->used);
     a->used = 0;
     while ((found = reply_parse(&a->reply, a->nonce, buf_text(&a->in), a->in.len)) == 0)
-        if (pull(a, deadline, err) != AGENT_OK)
+        if (agent_pull(a, deadline, err) != AGENT_OK)
             return AGENT_LOST;
     if (found < 0) {
         (void)error_set(err, EIO, "%s: not an answer: %.60s", a->host, buf_text(&a->in));
@@ -121,8 +87,8 @@ static bool reply_is(const struct agent *a, const char *word)
     return strcmp(a->reply.word, word) == 0;
 }
 
-static enum agent_result request(struct agent *a, const struct buf *b, int64_t deadline,
-                                 struct error *err)
+enum agent_result agent_request(struct agent *a, const struct buf *b, int64_t deadline,
+                                struct error *err)
 {
     if (buf_check(b, err) != 0 || remote_write(a->remote, b->data, b->len, deadline, err) != 0)
         return AGENT_LOST;
@@ -133,7 +99,7 @@ static enum agent_result ask(struct agent *a, const char *line, int64_t deadline
 {
     if (remote_write(a->remote, line, strlen(line), deadline, err) != 0)
         return AGENT_LOST;
-    return answer(a, deadline, err);
+    return agent_answer(a, deadline, err);
 }
 
 /* ---- what an answer means ----------------------------------------------------------------- */
@@ -178,8 +144,8 @@ static enum agent_result refusal(struct agent *a, const char *command, struct er
     return AGENT_REFUSED;
 }
 
-static enum agent_result expect(struct agent *a, const char *word, const char *command,
-                                struct error *err)
+enum agent_result agent_expect(struct agent *a, const char *word, const char *command,
+                               struct error *err)
 {
     return reply_is(a, word) ? AGENT_OK : refusal(a, command, err);
 }
@@ -189,157 +155,7 @@ static enum agent_result simple(struct agent *a, const char *line, int64_t deadl
 {
     if (ask(a, line, deadline, err) != AGENT_OK)
         return AGENT_LOST;
-    return expect(a, "ok", "", err);
-}
-
-/* ---- the start ---------------------------------------------------------------------------- */
-
-static void setting(struct buf *out, const char *name, const char *value)
-{
-    buf_printf(out, "%s=", name);
-    remote_quote(out, value);
-    buf_str(out, "\n");
-}
-
-static void script_build(const struct agent *a, const struct agent_setup *s, struct buf *out)
-{
-    setting(out, "nonce", a->nonce);
-    setting(out, "dir", s->dir);
-    setting(out, "suffix", s->suffix);
-    setting(out, "test_cmd", s->test_cmd);
-    setting(out, "reload_cmd", s->reload_cmd);
-    setting(out, "tmpdir", s->tmpdir);
-    buf_printf(out, "beat=%d\n", agent_beat_ms() / 1000);
-    for (size_t i = 0; i < sizeof script / sizeof *script; i++)
-        buf_str(out, script[i]);
-}
-
-/* No newline and no "!": any login shell has to understand it. The script itself comes by standard
- * input, as sudo writes command lines to the log. */
-static void command_build(const struct agent *a, bool sudo, size_t len, struct buf *out)
-{
-    buf_str(out, "exec ");
-    if (sudo)
-        buf_printf(out, "sudo -k -S -p %s: ", a->nonce);
-    buf_printf(out, "%s -c 'echo \"%s hello 0\"; eval \"$(head -c %zu)\"'",
-               tuned("BALANCERFS_AGENT_SHELL", "sh"), a->nonce, len);
-}
-
-static enum agent_result password_send(struct agent *a, const struct remote_config *c,
-                                       int64_t deadline, struct error *err)
-{
-    struct buf password = BUF_INIT;
-    enum agent_result result = AGENT_LOST;
-
-    if (remote_password(c, &password, err) == 0) {
-        if (password.len == 0) {
-            (void)error_set(err, EACCES, "%s: sudo wants a password: set password", a->host);
-        } else {
-            buf_str(&password, "\n");
-            result = request(a, &password, deadline, err);
-        }
-    }
-    buf_wipe(&password);
-    return result;
-}
-
-/* sudo's own words, without our prompts. */
-static enum agent_result sudo_refused(struct agent *a, struct error *err)
-{
-    char *at;
-
-    while ((at = strstr(a->said.data, a->nonce)))
-        memset(at, ' ', REPLY_NONCE + (at[REPLY_NONCE] == ':'));
-    (void)error_set(err, EACCES, "%s: sudo: %s", a->host,
-                    buf_text(&a->said) + strspn(buf_text(&a->said), " \n"));
-    return AGENT_LOST;
-}
-
-/* Until the shell says hello; the password when sudo asks, once. */
-static enum agent_result hello(struct agent *a, const struct remote_config *c, int64_t deadline,
-                               struct error *err)
-{
-    bool sudo = remote_wants_sudo(c), sent = false;
-    const char *asked;
-
-    for (;;) {
-        buf_drop_front(&a->in, reply_noise(a->nonce, buf_text(&a->in), a->in.len));
-        if (a->in.len > REPLY_NONCE && memchr(a->in.data, '\n', a->in.len))
-            break;
-        if (pull(a, deadline, err) != AGENT_OK)
-            return sudo && a->said.len && err->num != ETIMEDOUT ? sudo_refused(a, err) : AGENT_LOST;
-        asked = sudo ? strstr(buf_text(&a->said), a->nonce) : NULL;
-        if (!asked || strlen(asked) <= REPLY_NONCE)
-            continue;
-        if (sent && strstr(asked + 1, a->nonce))
-            return sudo_refused(a, err);
-        if (!sent && password_send(a, c, deadline, err) != AGENT_OK)
-            return AGENT_LOST;
-        sent = true;
-    }
-    if (answer(a, deadline, err) != AGENT_OK)
-        return AGENT_LOST;
-    buf_clear(&a->said);
-    return expect(a, "hello", "", err);
-}
-
-static enum agent_result agent_start(struct agent *a, const struct remote_config *c,
-                                     const struct buf *text, int64_t deadline, struct error *err)
-{
-    if (hello(a, c, deadline, err) != AGENT_OK || request(a, text, deadline, err) != AGENT_OK ||
-        answer(a, deadline, err) != AGENT_OK)
-        return AGENT_LOST;
-    return expect(a, "ready", "", err);
-}
-
-static int nonce_make(char *nonce, struct error *err)
-{
-    unsigned char bytes[REPLY_NONCE / 2];
-
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return error_set(err, EIO, "getrandom: %s", strerror(errno));
-    for (size_t i = 0; i < sizeof bytes; i++)
-        (void)snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
-}
-
-struct agent *agent_open(const struct remote_config *c, size_t host, const struct agent_setup *s,
-                         int64_t deadline, struct error *err)
-{
-    struct agent *a = calloc(1, sizeof *a);
-    struct buf text = BUF_INIT, command = BUF_INIT;
-    bool opened = false;
-
-    if (!a) {
-        (void)error_set(err, ENOMEM, "out of memory");
-        return NULL;
-    }
-    a->host = remote_host_name(c, host);
-    a->test_cmd = s->test_cmd;
-    a->reload_cmd = s->reload_cmd;
-    if (nonce_make(a->nonce, err) == 0) {
-        script_build(a, s, &text);
-        command_build(a, remote_wants_sudo(c), text.len, &command);
-        if (buf_check(&text, err) == 0 && buf_check(&command, err) == 0)
-            a->remote = remote_open(c, host, buf_text(&command), deadline, err);
-        opened = a->remote && agent_start(a, c, &text, deadline, err) == AGENT_OK;
-    }
-    buf_free(&text);
-    buf_free(&command);
-    if (opened)
-        return a;
-    agent_close(a);
-    return NULL;
-}
-
-void agent_close(struct agent *a)
-{
-    if (!a)
-        return;
-    remote_close(a->remote);
-    buf_free(&a->in);
-    buf_free(&a->said);
-    free(a);
+    return agent_expect(a, "ok", "", err);
 }
 
 int agent_poll_fd(const struct agent *a, bool *pending)
@@ -352,7 +168,7 @@ bool agent_idle(struct agent *a)
 {
     struct error err = {0};
 
-    while (pull(a, clock_now_ms(), &err) == AGENT_OK)
+    while (agent_pull(a, clock_now_ms(), &err) == AGENT_OK)
         ;
     return err.num == ETIMEDOUT && a->in.len == a->used;
 }
@@ -400,7 +216,7 @@ static enum agent_result files_take(struct agent *a, struct files *out, int64_t 
         result = contents_take(a, &table, out, err);
     files_clear(&table);
     a->used += (size_t)(total > 0 ? total : 0);
-    if (result != AGENT_OK || answer(a, deadline, err) != AGENT_OK)
+    if (result != AGENT_OK || agent_answer(a, deadline, err) != AGENT_OK)
         return AGENT_LOST;
     if (reply_is(a, "changed"))
         return AGENT_STALE;
@@ -408,7 +224,7 @@ static enum agent_result files_take(struct agent *a, struct files *out, int64_t 
         return AGENT_LOST;
     memcpy(a->seq, reply_text(a), a->reply.len);
     a->seq[a->reply.len] = '\0';
-    return expect(a, "end", "", err);
+    return agent_expect(a, "end", "", err);
 }
 
 enum agent_result agent_read(struct agent *a, bool known, struct files *files, int64_t deadline,
@@ -424,7 +240,7 @@ enum agent_result agent_read(struct agent *a, bool known, struct files *files, i
             return AGENT_SAME;
         if (reply_is(a, "changed"))
             continue;
-        result = expect(a, "files", "", err);
+        result = agent_expect(a, "files", "", err);
         if (result == AGENT_OK)
             result = files_take(a, &out, deadline, err);
         if (result == AGENT_OK) {
@@ -489,15 +305,16 @@ static enum agent_result prepare_send(struct agent *a, const struct buf *line,
                                       const struct buf *contents, int64_t deadline,
                                       struct error *err)
 {
-    if (request(a, line, deadline, err) != AGENT_OK)
+    if (agent_request(a, line, deadline, err) != AGENT_OK)
         return AGENT_LOST;
     if (a->locked) {
-        if (answer(a, deadline, err) != AGENT_OK || expect(a, "go", "", err) != AGENT_OK)
+        if (agent_answer(a, deadline, err) != AGENT_OK ||
+            agent_expect(a, "go", "", err) != AGENT_OK)
             return AGENT_LOST;
     }
-    if (contents->len && request(a, contents, deadline, err) != AGENT_OK)
+    if (contents->len && agent_request(a, contents, deadline, err) != AGENT_OK)
         return AGENT_LOST;
-    return answer(a, deadline, err);
+    return agent_answer(a, deadline, err);
 }
 
 enum agent_result agent_prepare(struct agent *a, const struct files *change, int wait_s,
@@ -512,7 +329,7 @@ enum agent_result agent_prepare(struct agent *a, const struct files *change, int
     buf_free(&line);
     buf_free(&contents);
     a->locked = false;
-    return result == AGENT_OK ? expect(a, "prepared", a->test_cmd, err) : result;
+    return result == AGENT_OK ? agent_expect(a, "prepared", a->test_cmd, err) : result;
 }
 
 static enum agent_result decide(struct agent *a, const char *word, int64_t deadline,
@@ -523,7 +340,7 @@ static enum agent_result decide(struct agent *a, const char *word, int64_t deadl
     (void)snprintf(line, sizeof line, "%s %d\n", word, share_s(deadline));
     if (ask(a, line, deadline, err) != AGENT_OK)
         return AGENT_LOST;
-    return expect(a, "ok", a->reload_cmd, err);
+    return agent_expect(a, "ok", a->reload_cmd, err);
 }
 
 enum agent_result agent_commit(struct agent *a, int64_t deadline, struct error *err)

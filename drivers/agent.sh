@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck disable=SC2154 # the settings
+# shellcheck disable=SC2034,SC2154 # settings, and names that agent_change.sh uses
 # The loop that runs on a host, one per session; agent.h has its states and its protocol. Before it stand the settings:
 # nonce dir suffix test_cmd reload_cmd tmpdir beat. Few processes per change matter most: what a builtin can do, it does.
 #
