@@ -1,5 +1,7 @@
 /* What all hosts of a balancer share, out of its options; parsing of hosts. */
+#include "drivers/clock.h"
 #include "drivers/remote_impl.h"
+#include "drivers/secret.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pwd.h>
@@ -216,22 +218,6 @@ static int read_words(struct remote_config *c, struct error *err)
     return 0;
 }
 
-static int read_password_source(const struct remote_config *c, struct error *err)
-{
-    static const char *const keys[] = {"password", "password_file", "password_command"};
-    const char *first = NULL;
-
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        if (!options_has(c->options, keys[i]))
-            continue;
-        if (first)
-            return options_error(c->options, keys[i], err, "%s stands beside %s: give one", keys[i],
-                                 first);
-        first = keys[i];
-    }
-    return 0;
-}
-
 static int read_all(struct remote_config *c, struct error *err)
 {
     c->has_port = options_has(c->options, "port");
@@ -241,7 +227,7 @@ static int read_all(struct remote_config *c, struct error *err)
     if (c->connect_ms <= 0)
         return options_error(c->options, "connect_timeout", err, "connect_timeout must not be 0");
     if (read_user(c, err) != 0 || read_words(c, err) != 0 || read_hosts(c, err) != 0 ||
-        read_password_source(c, err) != 0)
+        secret_check(c->options, err) != 0)
         return -1;
     return read_paths(c, "identity_file", &c->identities, err) != 0
                ? -1
@@ -297,4 +283,9 @@ int64_t remote_connect_ms(const struct remote_config *c)
 bool remote_wants_sudo(const struct remote_config *c)
 {
     return c->sudo;
+}
+
+int remote_password(const struct remote_config *c, struct buf *out, struct error *err)
+{
+    return secret_read(c->options, c->home, clock_now_ms() + c->connect_ms, out, err);
 }

@@ -2,9 +2,9 @@
 #include "drivers/secret.h"
 #include "drivers/child.h"
 #include "drivers/clock.h"
-#include "drivers/remote_impl.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,13 +34,18 @@ static int first_line(const char *text, size_t len, const char *what, struct buf
     return buf_check(out, err);
 }
 
-/* "$CREDENTIALS_DIRECTORY/x" and "${CREDENTIALS_DIRECTORY}/x". */
-static int expand_credentials(const char *path, struct buf *out, bool *expanded, struct error *err)
+/* "~/x", "$CREDENTIALS_DIRECTORY/x" and "${CREDENTIALS_DIRECTORY}/x". */
+static int expand(const char *path, const char *home, struct buf *out, bool *is_credential,
+                  struct error *err)
 {
     static const char *const forms[] = {"$CREDENTIALS_DIRECTORY", "${CREDENTIALS_DIRECTORY}"};
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
 
-    *expanded = false;
+    *is_credential = false;
+    if (path[0] == '~' && path[1] == '/') {
+        buf_str(out, home);
+        path++;
+    }
     for (size_t i = 0; i < 2; i++) {
         size_t n = strlen(forms[i]);
 
@@ -53,7 +58,7 @@ static int expand_credentials(const char *path, struct buf *out, bool *expanded,
                              path);
         buf_str(out, dir);
         path += n;
-        *expanded = true;
+        *is_credential = true;
         break;
     }
     buf_str(out, path);
@@ -92,11 +97,11 @@ static int check_mode(int fd, const char *path, bool is_credential, struct error
     return 0;
 }
 
-int secret_from_file(const char *path, struct buf *out, struct error *err)
+static int from_file(const char *path, const char *home, struct buf *out, struct error *err)
 {
     struct buf full = BUF_INIT;
     bool is_credential;
-    int result = expand_credentials(path, &full, &is_credential, err), fd = -1;
+    int result = expand(path, home, &full, &is_credential, err), fd = -1;
 
     if (result == 0) {
         fd = open(full.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -142,7 +147,7 @@ static ptrdiff_t read_output(struct child *c, char *text, int64_t deadline, stru
     return (ptrdiff_t)len;
 }
 
-int secret_from_command(const char *command, int64_t deadline, struct buf *out, struct error *err)
+static int from_command(const char *command, int64_t deadline, struct buf *out, struct error *err)
 {
     const char *argv[] = {"sh", "-c", command, NULL};
     char text[SECRET_MAX];
@@ -170,25 +175,35 @@ int secret_from_command(const char *command, int64_t deadline, struct buf *out, 
     return result;
 }
 
-int remote_password(const struct remote_config *c, struct buf *out, struct error *err)
+/* ---- the three options -------------------------------------------------------------------- */
+
+int secret_check(const struct options *o, struct error *err)
 {
-    const char *text = options_string(c->options, "password");
-    int result;
+    static const char *const keys[] = {"password", "password_file", "password_command"};
+    const char *first = NULL;
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (!options_has(o, keys[i]))
+            continue;
+        if (first)
+            return options_error(o, keys[i], err, "%s stands beside %s: give one", keys[i], first);
+        first = keys[i];
+    }
+    return 0;
+}
+
+int secret_read(const struct options *o, const char *home, int64_t deadline, struct buf *out,
+                struct error *err)
+{
+    const char *text = options_string(o, "password");
 
     if (text) {
         buf_str(out, text);
         return buf_check(out, err);
     }
-    text = options_string(c->options, "password_file");
-    if (text) {
-        char *path = remote_expand(c->home, text);
-
-        if (!path)
-            return error_set(err, ENOMEM, "out of memory");
-        result = secret_from_file(path, out, err);
-        free(path);
-        return result;
-    }
-    text = options_string(c->options, "password_command");
-    return text ? secret_from_command(text, clock_now_ms() + c->connect_ms, out, err) : 0;
+    text = options_string(o, "password_file");
+    if (text)
+        return from_file(text, home, out, err);
+    text = options_string(o, "password_command");
+    return text ? from_command(text, deadline, out, err) : 0;
 }

@@ -1,14 +1,18 @@
-/* Where a password comes from, asked anew each time, so that none lies about in memory. */
+/* Where a password comes from: the options password, password_file and password_command, which
+ * every driver with a login has. Asked anew each time, so that none lies about in memory. */
 #ifndef BALANCERFS_SECRET_H
 #define BALANCERFS_SECRET_H
 
 #include "drivers/buf.h"
 
-/* The first line of the file; "$CREDENTIALS_DIRECTORY" at its start is expanded. EACCES when
- * group or others may read it, EINVAL when it is empty. */
-int secret_from_file(const char *path, struct buf *out, struct error *err);
+/* -1 with EINVAL and the place when more than one of the three was written. */
+int secret_check(const struct options *o, struct error *err);
 
-/* The first line that a shell command prints by the deadline. */
-int secret_from_command(const char *command, int64_t deadline, struct buf *out, struct error *err);
+/* The password, as it stands, or the first line of the file or of what the command prints by the
+ * deadline. "~/" (home) and "$CREDENTIALS_DIRECTORY" at the start of the file are expanded.
+ * Nothing when there is none of the three. EACCES when others may read the file or the command
+ * fails, EINVAL when it is empty. Wipe out (buf_wipe) soon. */
+int secret_read(const struct options *o, const char *home, int64_t deadline, struct buf *out,
+                struct error *err);
 
 #endif
