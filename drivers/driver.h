@@ -112,7 +112,7 @@ enum option_type {
     OPTION_LIST,     /* strings; a single string is a list of one */
     OPTION_MAP,      /* names, each with a list of strings */
     OPTION_SECTIONS, /* a list of whole balancers */
-    OPTION_ANY       /* name "*": every other key is accepted, as strings (exec) */
+    OPTION_ANY       /* name "*": every other key is accepted, whatever stands there (exec) */
 };
 
 /* A row of a driver's table. It checks the configuration, prints --help DRIVER and is compared
@@ -144,15 +144,20 @@ const char *options_key_item(const struct options *o, const char *name, size_t i
 struct driver;
 const struct driver *options_section_driver(const struct options *o, const char *name, size_t i);
 const struct options *options_section(const struct options *o, const char *name, size_t i);
-/* ANY: the keys that no row names, in the order of the file. */
+/* ANY: the keys that no row names, in the order of the file. The value of a scalar is its text,
+ * that of a list its items, one a line; of all else, and of a list that would not fit that, it
+ * is the JSON. In the JSON, plain numbers, true, false and ~ have their type, as in YAML. */
 size_t options_other_count(const struct options *o);
 const char *options_other_key(const struct options *o, size_t i);
 const char *options_other_value(const struct options *o, size_t i);
+const char *options_other_json(const struct options *o, size_t i);
 /* The balancer's name in the configuration. */
 const char *options_balancer(const struct options *o);
 /* error_set(EINVAL) with "FILE:LINE:COLUMN: " of that key in front: for open to refuse a value. */
 int options_error(const struct options *o, const char *name, struct error *err, const char *fmt,
                   ...) BALANCERFS_PRINTF(4, 5);
+int options_other_error(const struct options *o, size_t i, struct error *err, const char *fmt, ...)
+    BALANCERFS_PRINTF(4, 5);
 
 /* ---- status ------------------------------------------------------------------------------- */
 

@@ -161,25 +161,61 @@ const char *options_other_value(const struct options *o, size_t i)
     return s->n ? s->items[0].text : "";
 }
 
+const char *options_other_json(const struct options *o, size_t i)
+{
+    return other(o, i)->json;
+}
+
 const char *options_balancer(const struct options *o)
 {
     return o->balancer;
 }
 
+static int set_error(const struct options *o, const struct setting *s, struct error *err,
+                     const char *text)
+{
+    if (s->written)
+        return error_set(err, EINVAL, "%s:%d:%d: %s", o->file, s->line, s->column, text);
+    return error_set(err, EINVAL, "%s: balancer %s: %s", o->file, o->balancer, text);
+}
+
 int options_error(const struct options *o, const char *name, struct error *err, const char *fmt,
                   ...)
 {
-    const struct setting *s = get(o, name);
     struct buf text = BUF_INIT;
     va_list ap;
 
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    if (s->written)
-        (void)error_set(err, EINVAL, "%s:%d:%d: %s", o->file, s->line, s->column, buf_text(&text));
-    else
-        (void)error_set(err, EINVAL, "%s: balancer %s: %s", o->file, o->balancer, buf_text(&text));
+    (void)set_error(o, get(o, name), err, buf_text(&text));
     buf_free(&text);
     return -1;
+}
+
+int options_other_error(const struct options *o, size_t i, struct error *err, const char *fmt, ...)
+{
+    struct buf text = BUF_INIT;
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    (void)set_error(o, other(o, i), err, buf_text(&text));
+    buf_free(&text);
+    return -1;
+}
+
+bool options_hold_secret(const struct options *o)
+{
+    for (size_t k = 0; k < o->n; k++) {
+        const struct setting *s = &o->settings[k];
+
+        if (s->written && (s->row->type == OPTION_SECRET || s->secret))
+            return true;
+        for (size_t i = 0; i < s->n; i++)
+            if (s->items[i].section && options_hold_secret(s->items[i].section))
+                return true;
+    }
+    return false;
 }

@@ -24,6 +24,23 @@ int options_put_map(struct options *o, const char *key, const char *name, const 
 /* Takes over section. */
 int options_put_section(struct options *o, const char *key, const struct driver *driver,
                         struct options *section, int line, int column, struct error *err);
+/* ANY ("*", as exec has): what stands behind the key, in whatever shape. Begin, then what the file
+ * has, in its order (a mapping's keys are scalars, as its values are), then end:
+ *
+ *     begin(o, "hosts"), open(o, false), scalar(o, "web1", true), close(o), end(o)
+ *
+ * plain: not quoted and without a tag, so that 22, true and ~ are no strings. What is wrong (too
+ * deep, a key that is a list, no memory) is told by end, which also drops the value then.
+ * options_put and options_put_empty do for a string and for nothing. */
+int options_any_begin(struct options *o, const char *key, int line, int column, struct error *err);
+void options_any_open(struct options *o, bool is_mapping);
+void options_any_scalar(struct options *o, const char *text, bool plain);
+void options_any_close(struct options *o);
+int options_any_end(struct options *o, struct error *err);
+
+/* Has the user written a password: a SECRET, or an ANY that is named like one? Sections too. */
+bool options_hold_secret(const struct options *o);
+
 /* An empty list, map or section list: the key is there, with nothing in it. */
 int options_put_empty(struct options *o, const char *key, int line, int column, struct error *err);
 

@@ -144,7 +144,7 @@ static void free_items(struct setting *s)
     for (size_t i = 0; i < s->n; i++) {
         struct item *item = &s->items[i];
 
-        if (item->text && s->row->type == OPTION_SECRET)
+        if (item->text && (s->row->type == OPTION_SECRET || s->row->type == OPTION_ANY))
             explicit_bzero(item->text, strlen(item->text));
         free(item->text);
         for (size_t j = 0; j < item->n_subs; j++)
@@ -155,6 +155,10 @@ static void free_items(struct setting *s)
     free(s->items);
     s->items = NULL;
     s->n = 0;
+    if (s->json)
+        explicit_bzero(s->json, strlen(s->json));
+    free(s->json);
+    s->json = NULL;
 }
 
 void options_free(struct options *o)
@@ -175,14 +179,13 @@ void options_free(struct options *o)
 static struct setting *find_other(const struct options *o, const char *key)
 {
     for (size_t i = 0; i < o->n; i++)
-        if (o->settings[i].row->type == OPTION_ANY && strcmp(o->settings[i].key, key) == 0)
+        if (o->settings[i].row->type == OPTION_ANY && strcasecmp(o->settings[i].key, key) == 0)
             return &o->settings[i];
     return NULL;
 }
 
-/* The setting to put into: a new one, or with more, one that was begun. */
-static struct setting *begin(struct options *o, const char *key, int line, int column,
-                             struct error *err)
+struct setting *options_begin(struct options *o, const char *key, int line, int column,
+                              struct error *err)
 {
     const struct option *row = options_find(o, key);
     struct setting *s;
@@ -204,7 +207,7 @@ static struct setting *begin(struct options *o, const char *key, int line, int c
     return s;
 }
 
-static bool is_written(const struct options *o, const char *key)
+bool options_is_written(const struct options *o, const char *key)
 {
     const struct option *row = options_find(o, key);
     const struct setting *s;
@@ -219,11 +222,17 @@ int options_put(struct options *o, const char *key, const char *value, int line,
 {
     struct setting *s;
 
-    if (is_written(o, key))
+    if (options_find(o, key)->type == OPTION_ANY) {
+        if (options_any_begin(o, key, line, column, err) == -1)
+            return -1;
+        options_any_scalar(o, value, false);
+        return options_any_end(o, err);
+    }
+    if (options_is_written(o, key))
         return error_set(err, EINVAL, "%s is given twice", key);
     if (check_value(options_find(o, key), value, err) == -1)
         return -1;
-    s = begin(o, key, line, column, err);
+    s = options_begin(o, key, line, column, err);
     if (!s)
         return -1;
     return add_item(s, value) ? 0 : error_set(err, ENOMEM, "out of memory");
@@ -238,7 +247,7 @@ int options_append(struct options *o, const char *key, const char *item, int lin
     assert(row);
     if (row->type != OPTION_LIST)
         return error_set(err, EINVAL, "%s must not be a list", key);
-    s = begin(o, key, line, column, err);
+    s = options_begin(o, key, line, column, err);
     if (!s)
         return -1;
     return add_item(s, item) ? 0 : error_set(err, ENOMEM, "out of memory");
@@ -263,7 +272,7 @@ int options_put_map(struct options *o, const char *key, const char *name, const 
     assert(row);
     if (row->type != OPTION_MAP)
         return error_set(err, EINVAL, "%s must not be a mapping", key);
-    s = begin(o, key, line, column, err);
+    s = options_begin(o, key, line, column, err);
     if (!s)
         return -1;
     entry = map_item(s, name);
@@ -289,7 +298,7 @@ int options_put_section(struct options *o, const char *key, const struct driver 
     assert(row);
     if (row->type != OPTION_SECTIONS)
         return error_set(err, EINVAL, "%s must not be a list of balancers", key);
-    s = begin(o, key, line, column, err);
+    s = options_begin(o, key, line, column, err);
     if (!s)
         return -1;
     item = add_item(s, NULL);
@@ -305,11 +314,17 @@ int options_put_empty(struct options *o, const char *key, int line, int column, 
     const struct option *row = options_find(o, key);
 
     assert(row);
-    if (is_written(o, key))
+    if (row->type == OPTION_ANY) {
+        if (options_any_begin(o, key, line, column, err) == -1)
+            return -1;
+        options_any_scalar(o, "", true);
+        return options_any_end(o, err);
+    }
+    if (options_is_written(o, key))
         return error_set(err, EINVAL, "%s is given twice", key);
     if (row->type != OPTION_LIST && row->type != OPTION_MAP && row->type != OPTION_SECTIONS)
         return error_set(err, EINVAL, "%s has no value", key);
-    return begin(o, key, line, column, err) ? 0 : -1;
+    return options_begin(o, key, line, column, err) ? 0 : -1;
 }
 
 const struct option *options_missing(const struct options *o)
