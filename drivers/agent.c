@@ -329,7 +329,7 @@ enum agent_result agent_prepare(struct agent *a, const struct files *change, int
     buf_free(&line);
     buf_free(&contents);
     a->locked = false;
-    return result == AGENT_OK ? agent_expect(a, "prepared", a->test_cmd, err) : result;
+    return result == AGENT_OK ? agent_expect(a, "prepared", a->test_name, err) : result;
 }
 
 static enum agent_result decide(struct agent *a, const char *word, int64_t deadline,
@@ -340,12 +340,22 @@ static enum agent_result decide(struct agent *a, const char *word, int64_t deadl
     (void)snprintf(line, sizeof line, "%s %d\n", word, share_s(deadline));
     if (ask(a, line, deadline, err) != AGENT_OK)
         return AGENT_LOST;
-    return agent_expect(a, "ok", a->reload_cmd, err);
+    return agent_expect(a, "ok", a->reload_name, err);
 }
 
 enum agent_result agent_commit(struct agent *a, int64_t deadline, struct error *err)
 {
-    return decide(a, "commit", deadline, err);
+    enum agent_result result = decide(a, "commit", deadline, err);
+
+    a->note[0] = '\0';
+    if (result == AGENT_OK)
+        (void)snprintf(a->note, sizeof a->note, "%.*s", (int)a->reply.len, reply_text(a));
+    return result;
+}
+
+const char *agent_note(const struct agent *a)
+{
+    return a->note;
 }
 
 enum agent_result agent_rollback(struct agent *a, int64_t deadline, struct error *err)

@@ -20,6 +20,12 @@
  * So hosts differ only when the client dies between the first commit and the last: those that
  * were not told have old, the others new. .status shows it, the next change mends it.
  *
+ * The two commands run in dir, and find in their environment what the change is, unless it is not
+ * known (after a crash): BALANCERFS_CHANGED has the names of its files, blanks between;
+ * BALANCERFS_OLD is a directory with those of them that were there before (when old files come
+ * back: that are no more). A reload that succeeds may say a word for .status: "note: TEXT" as the
+ * first line of its output.
+ *
  * Answers are "NONCE WORD LENGTH\n" and LENGTH bytes; what stands before the first NONCE (a motd)
  * is skipped, anything unexpected later ends the session. One thread at a time. */
 #ifndef BALANCERFS_AGENT_H
@@ -32,7 +38,8 @@
 struct agent_setup {
     const char *dir; /* absolute, with a slash at the end */
     const char *suffix;
-    const char *test_cmd, *reload_cmd; /* "": none */
+    const char *test_cmd, *reload_cmd;   /* "": none */
+    const char *test_name, *reload_name; /* what errors call them; NULL: as they are */
     const char *tmpdir;
 };
 
@@ -64,6 +71,8 @@ enum agent_result agent_lock(struct agent *a, int wait_s, int64_t deadline, stru
 enum agent_result agent_prepare(struct agent *a, const struct files *change, int wait_s,
                                 int64_t deadline, struct error *err);
 enum agent_result agent_commit(struct agent *a, int64_t deadline, struct error *err);
+/* What the last commit's reload had to say, or "". Until the next call. */
+const char *agent_note(const struct agent *a);
 enum agent_result agent_rollback(struct agent *a, int64_t deadline, struct error *err);
 enum agent_result agent_abort(struct agent *a, int64_t deadline, struct error *err);
 enum agent_result agent_forget(struct agent *a, int64_t deadline, struct error *err);

@@ -42,6 +42,7 @@ settle_journal()
 {
     mine=$job
     job=$was_job
+    before=
     secs=60
     said=
     case $mark in
@@ -78,6 +79,7 @@ undo()
 {
     echo rollback >>"$home/begin"
     first=$said
+    [ -z "$before" ] || keep_new
     said=$(put_back 2>&1) || {
         keep_journal "$first"
         return
@@ -88,6 +90,17 @@ undo()
         said="$first; and with the old files: $said"
     fi
     forget
+}
+
+# For the reload that follows, what will be old then.
+keep_new()
+{
+    set --
+    for n in $back $gone; do
+        [ ! -f "$n" ] || set -- "$@" "$n"
+    done
+    before=$dir$job/new
+    [ $# -eq 0 ] || ln -- "$@" "$before/" 2>/dev/null || before=
 }
 
 # The old files cannot be put back: the journal and all it names stays, for whoever takes the lock next.
@@ -110,12 +123,19 @@ settle()
 
 # ---- commands of the user
 
-# COMMAND: 0; 1: it failed; 2: it did not end in $secs. What it said is in $said.
+# COMMAND: 0; 1: it failed; 2: it did not end in $secs. What it said is in $said; of a success, only a first line
+# "note: TEXT". It may know from $before what has changed.
 run()
 {
     said=
     [ -n "$1" ] || return 0
+    changed=$back$gone
     (
+        unset BALANCERFS_OLD BALANCERFS_CHANGED
+        if [ -n "$before" ] && [ ${#changed} -lt 100000 ]; then
+            BALANCERFS_OLD=$before BALANCERFS_CHANGED=${changed# }
+            export BALANCERFS_OLD BALANCERFS_CHANGED
+        fi
         trap - PIPE
         if [ -n "$has_lc" ]; then LC_ALL=$their_lc; else unset LC_ALL; fi
         TMPDIR=$tmpdir
@@ -123,7 +143,14 @@ run()
         exec timeout -k 2 "$secs" sh -c "$1"
     ) </dev/null >"$job/out" 2>&1 9>&-
     rc=$?
-    [ $rc -ne 0 ] || return 0
+    if [ $rc -eq 0 ]; then
+        read -r said <"$job/out" || true
+        case $said in
+        'note: '*) said=${said#note: } ;;
+        *) said= ;;
+        esac
+        return 0
+    fi
     said=$(excerpt "$job/out" 2>/dev/null)
     case $rc in
     124 | 137 | 143)
@@ -286,6 +313,7 @@ do_prepare() # SEQ WAIT SECONDS TOTAL ITEM...
         if [ -e "$n" ] || [ -h "$n" ]; then had="$had $n"; else gone="$gone $n"; fi
     done
     back=$had
+    before=$dir$job/old
     if ! fresh "$want"; then
         refuse_as stale
         return
@@ -354,7 +382,7 @@ do_commit() # SECONDS
     wait
     state=committed
     if [ $rc -eq 0 ]; then
-        say ok
+        say ok "$said"
         return
     fi
     undo

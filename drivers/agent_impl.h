@@ -7,13 +7,14 @@
 
 struct agent {
     struct remote *remote;
-    const char *host, *test_cmd, *reload_cmd;
+    const char *host, *test_name, *reload_name;
     char nonce[REPLY_NONCE + 1];
     struct buf in;   /* standard output not yet taken */
     struct buf said; /* standard error, for the message when the session ends */
     struct reply reply;
     size_t used; /* of in: the current answer, dropped before the next */
     char seq[24];
+    char note[200];
     bool locked;
 };
 

@@ -150,8 +150,8 @@ struct agent *agent_open(const struct remote_config *c, size_t host, const struc
         return NULL;
     }
     a->host = remote_host_name(c, host);
-    a->test_cmd = s->test_cmd;
-    a->reload_cmd = s->reload_cmd;
+    a->test_name = s->test_name ? s->test_name : s->test_cmd;
+    a->reload_name = s->reload_name ? s->reload_name : s->reload_cmd;
     if (nonce_make(a->nonce, err) == 0) {
         script_build(a, s, &text);
         command_build(a, remote_wants_sudo(c), text.len, &command);

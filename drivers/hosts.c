@@ -3,6 +3,7 @@
 #include "drivers/clock.h"
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -93,6 +94,16 @@ static enum agent_result do_prepare(struct host *h)
     return result;
 }
 
+/* How the host took its last change, if it tells. */
+static void note_take(struct host *h, const char *note)
+{
+    if (!*note)
+        return;
+    (void)pthread_mutex_lock(&h->hosts->lock);
+    (void)snprintf(h->note, sizeof h->note, "%s", note);
+    (void)pthread_mutex_unlock(&h->hosts->lock);
+}
+
 /* Without a session there is nothing to commit: the loop has put the old files back, or will. */
 static enum agent_result do_commit(struct host *h)
 {
@@ -106,6 +117,7 @@ static enum agent_result do_commit(struct host *h)
     h->knows = false;
     result = agent_commit(h->agent, h->deadline, &h->err);
     h->holding = result == AGENT_OK;
+    note_take(h, agent_note(h->agent));
     return result;
 }
 
@@ -444,6 +456,18 @@ int hosts_failure(const struct hosts *hs, size_t host, struct error *err)
     return -1;
 }
 
+static void notes_tell(const struct hosts *hs, struct status *out)
+{
+    for (size_t i = 0; i < hs->n; i++) {
+        char key[300];
+
+        if (!hs->at[i].note[0])
+            continue;
+        (void)snprintf(key, sizeof key, "changes on %s", hs->at[i].name);
+        status_note(out, key, "%s", hs->at[i].note);
+    }
+}
+
 void hosts_status(struct hosts *hs, struct status *out)
 {
     (void)pthread_mutex_lock(&hs->lock);
@@ -453,5 +477,6 @@ void hosts_status(struct hosts *hs, struct status *out)
         s.error = hs->at[i].last_error;
         status_host(out, &s);
     }
+    notes_tell(hs, out);
     (void)pthread_mutex_unlock(&hs->lock);
 }

@@ -48,6 +48,7 @@ struct host {
 
     struct host_status status; /* under hosts->lock; error is last_error */
     char *last_error;
+    char note[200]; /* of the last commit; under hosts->lock */
 };
 
 struct hosts {

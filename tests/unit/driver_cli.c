@@ -136,6 +136,12 @@ static int do_status(const struct balancer *b)
 
         printf("%s %s %s\n", h->name, h->state, h->error ? h->error : "-");
     }
+    for (size_t i = 0; i < status_note_count(s); i++) {
+        const char *key, *value;
+
+        status_note_at(s, i, &key, &value);
+        printf("%s: %s\n", key, value);
+    }
     status_free(s);
     return 0;
 }
