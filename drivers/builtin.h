@@ -4,6 +4,6 @@
 
 #include "drivers/driver.h"
 
-extern const struct driver dummy_driver, nginx_driver;
+extern const struct driver dummy_driver, exec_driver, nginx_driver;
 
 #endif

@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,12 +155,24 @@ int child_wait(struct child *c, int64_t deadline)
     return status;
 }
 
+int child_end_fd(const struct child *c)
+{
+    return pidfd_open(c->pid, 0);
+}
+
+void child_signal(const struct child *c, int signal)
+{
+    if (!c->pid)
+        return;
+    (void)kill(-c->pid, signal);
+    (void)kill(c->pid, signal);
+}
+
 void child_kill(struct child *c)
 {
     if (!c->pid)
         return;
-    (void)kill(-c->pid, SIGKILL);
-    (void)kill(c->pid, SIGKILL);
+    child_signal(c, SIGKILL);
     (void)child_wait(c, INT64_MAX);
 }
 

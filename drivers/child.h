@@ -27,6 +27,13 @@ void child_hang_up(struct child *c);
 /* Until it has ended: its status as of wait(2). -1: not by the deadline. */
 int child_wait(struct child *c, int64_t deadline);
 
+/* A descriptor that is readable once it has ended and before it is waited for; the caller closes
+ * it. -1 with errno. */
+int child_end_fd(const struct child *c);
+
+/* To it and to all in its session's group. Not after it was waited for. */
+void child_signal(const struct child *c, int signal);
+
 void child_kill(struct child *c);    /* SIGKILL to it and to all in its session's group; waits */
 void child_abandon(struct child *c); /* it may run on as long as it wants, and is reaped */
 

@@ -8,6 +8,7 @@
 
 static const struct driver *const drivers[] = {
     &dummy_driver,
+    &exec_driver,
     &nginx_driver,
 };
 

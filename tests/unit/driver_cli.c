@@ -1,13 +1,17 @@
 /* A driver by hand: what a mount does with one, without a mount.
  *
- *   driver_cli BACKEND [KEY=VALUE]... -- COMMAND [ARGUMENT]...
+ *   driver_cli BACKEND [KEY=VALUE | KEY=[ BACKEND [KEY=VALUE]... ]]... -- COMMAND [ARGUMENT]...
  *
- *   pools                   get_pools: "POOL" and "POOL/NODE" lines (nodes when the listing is
- * whole) nodes POOL              get_nodes apply CHANGE...         one transaction of add:POOL/NODE
- * del:POOL/NODE create:POOL remove:POOL status                  "HOST STATE ERROR" lines, of what
- * happened before in this call probe                   "HOST STEP ok|FAILED TEXT" lines wait until
- * a line comes on standard input loop POOL NAME N        N transactions, each adds
- * NAME-i.example:80; then deletes every second one
+ * A key is given again for each item of a list, or each section in brackets, words of their own:
+ * chained balancers=[ dummy pools=a ] balancers=[ dummy ] -- pools
+ *
+ *   pools             get_pools: "POOL", and "POOL/NODE" when the listing is whole
+ *   nodes POOL        get_nodes
+ *   apply CHANGE...   one transaction of add:POOL/NODE del:POOL/NODE create:POOL remove:POOL
+ *   status            "HOST STATE ERROR" lines, of what happened before in this call
+ *   probe             "HOST STEP ok|FAILED TEXT" lines
+ *   wait              until a line comes on standard input
+ *   loop POOL NAME N  N transactions, each adds NAME-i.example:80; then deletes every second one
  *
  * Several commands with "," between are done in turn on one handle. A failure prints
  * "ERRNO text" and the next command is done; the exit status is then 1. 2: bad use. */
@@ -46,6 +50,8 @@ static int show(struct listing *l, const char *pool)
                    hosts ? " only on " : "", hosts ? hosts : "");
         }
     }
+    if (listing_refused(l))
+        printf("refused: %zu\n", listing_refused(l));
     return 0;
 }
 
@@ -200,9 +206,14 @@ static int commands(const struct balancer *b, char **words, int n)
     return result;
 }
 
-static int put(struct options *o, char *word)
+static int read_section(char ***words, const struct driver **driver, struct options **options);
+
+/* Past the word, and what is in brackets behind it. */
+static int put(struct options *o, char ***words)
 {
-    char *value = strchr(word, '=');
+    char *word = *(*words)++, *value = strchr(word, '=');
+    const struct driver *inner_driver;
+    struct options *inner = NULL;
     const struct option *row;
     struct error err;
     int result;
@@ -215,28 +226,51 @@ static int put(struct options *o, char *word)
         fprintf(stderr, "driver_cli: unknown key %s\n", word);
         return 2;
     }
+    if (strcmp(value, "[") == 0) {
+        result = read_section(words, &inner_driver, &inner);
+        if (result == 0)
+            result = options_put_section(o, word, inner_driver, inner, 1, 1, &err);
+        if (result != 0)
+            options_free(inner);
+        return result == -1 ? fail(&err) + 1 : result;
+    }
     result = row->type == OPTION_LIST ? options_append(o, word, value, 1, 1, &err)
                                       : options_put(o, word, value, 1, 1, &err);
     return result == 0 ? 0 : fail(&err) + 1;
 }
 
+/* Up to and past "]" or "--". */
+static int read_section(char ***words, const struct driver **driver, struct options **options)
+{
+    const char *backend = **words ? *(*words)++ : "";
+    struct error err;
+    int result = 0;
+
+    *driver = registry_find(backend, &err);
+    if (!*driver)
+        return fail(&err) + 1;
+    *options =
+        options_new("options", "test", (const struct option *[]){(*driver)->options, common}, 2);
+    while (result == 0 && **words && strcmp(**words, "]") != 0 && strcmp(**words, "--") != 0)
+        result = put(*options, words);
+    *words += **words != NULL;
+    return result;
+}
+
 int main(int argc, char **argv)
 {
+    struct options *o = NULL;
+    struct balancer b = {NULL, NULL};
+    char **words = argv + 1;
     struct error err;
-    const struct driver *d = registry_find(argc > 1 ? argv[1] : "", &err);
-    const struct option *const tables[] = {d ? d->options : common, common};
-    struct options *o = options_new("options", "test", tables, 2);
-    struct balancer b = {d, NULL};
-    int at, result = d && o ? 0 : fail(&err) + 1;
+    int result = read_section(&words, &b.driver, &o);
 
-    for (at = 2; at < argc && strcmp(argv[at], "--") != 0 && result == 0; at++)
-        result = put(o, argv[at]);
     if (result == 0) {
-        b.lb = d->open(o, &err);
-        result = b.lb ? commands(&b, argv + at + 1, argc - at - 1) : fail(&err) + 1;
+        b.lb = b.driver->open(o, &err);
+        result = b.lb ? commands(&b, words, argc - (int)(words - argv)) : fail(&err) + 1;
     }
     if (b.lb)
-        d->close(b.lb);
+        b.driver->close(b.lb);
     options_free(o);
     return result;
 }
