@@ -1,0 +1,125 @@
+/* What decides about names, lists and removals, by hand: the pure modules of fs/.
+ *
+ *   control_cli scratch            names from standard input, each with "scratch" or "refused"
+ *   control_cli nodes              the text of a .nodes from standard input: its nodes
+ *   control_cli equals [NODE]...   does standard input mean these nodes (in order)?
+ *   control_cli million N          a list of N nodes, backwards, each twice: how many they are
+ *   control_cli options            the keys of every balancer: "NAME TYPE FALLBACK"
+ *
+ * A refusal is printed as "ERRNO text", with exit status 1. 2: bad use. */
+#include "fs/fs.h"
+#include "fs/nodes_text.h"
+#include "fs/scratch.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fail(const struct error *err)
+{
+    printf("%s %s\n", strerrorname_np(err->num), err->text);
+    return 1;
+}
+
+static void read_all(struct buf *out)
+{
+    char part[65536];
+    size_t n;
+
+    while ((n = fread(part, 1, sizeof part, stdin)) > 0)
+        buf_add(out, part, n);
+}
+
+static int do_scratch(void)
+{
+    char line[4096];
+
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        printf("%s %s\n", scratch_is_name(line) ? "scratch" : "refused", line);
+    }
+    return 0;
+}
+
+static int do_nodes(void)
+{
+    struct buf text = BUF_INIT;
+    struct node_set set;
+    struct error err;
+    int result = 0;
+
+    read_all(&text);
+    if (nodes_text_parse(buf_text(&text), text.len, &set, &err) == -1)
+        result = fail(&err);
+    for (size_t i = 0; i < set.n; i++)
+        printf("%s\n", set.at[i].name);
+    node_set_free(&set);
+    buf_free(&text);
+    return result;
+}
+
+static const char *word_at(const void *arg, size_t i)
+{
+    return ((char *const *)arg)[i];
+}
+
+static int do_equals(char **words, size_t n)
+{
+    struct buf text = BUF_INIT;
+    struct node_set set;
+    struct error err;
+    int result = 0;
+
+    read_all(&text);
+    if (nodes_text_parse(buf_text(&text), text.len, &set, &err) == -1)
+        result = fail(&err);
+    else
+        printf("%s\n", node_set_equals(&set, n, word_at, words) ? "equal" : "different");
+    node_set_free(&set);
+    buf_free(&text);
+    return result;
+}
+
+static int do_million(unsigned n)
+{
+    struct buf text = BUF_INIT;
+    struct node_set set;
+    struct error err;
+    int result = 0;
+
+    for (unsigned i = 2 * n; i-- > 0;)
+        buf_printf(&text, "10.%u.%u.%u:80\n", i / 2 >> 16 & 255, i / 2 >> 8 & 255, i / 2 & 255);
+    if (nodes_text_parse(buf_text(&text), text.len, &set, &err) == -1)
+        result = fail(&err);
+    printf("%zu\n", set.n);
+    node_set_free(&set);
+    buf_free(&text);
+    return result;
+}
+
+static int do_options(void)
+{
+    static const char *const types[] = {"string", "number", "bool",     "duration", "secret",
+                                        "list",   "map",    "sections", "any"};
+
+    for (const struct option *row = fs_options; row->name; row++)
+        printf("%s %s %s\n", row->name, types[row->type], row->fallback ? row->fallback : "-");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc > 1 ? argv[1] : "";
+
+    if (strcmp(command, "scratch") == 0)
+        return do_scratch();
+    if (strcmp(command, "nodes") == 0)
+        return do_nodes();
+    if (strcmp(command, "equals") == 0)
+        return do_equals(argv + 2, (size_t)argc - 2);
+    if (strcmp(command, "million") == 0 && argc == 3)
+        return do_million((unsigned)atoi(argv[2]));
+    if (strcmp(command, "options") == 0)
+        return do_options();
+    (void)fprintf(stderr, "control_cli: bad use\n");
+    return 2;
+}
