@@ -219,3 +219,40 @@ bool options_hold_secret(const struct options *o)
     }
     return false;
 }
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_item(const struct item *a, const struct item *b)
+{
+    if (!same_text(a->text, b->text) || a->n_subs != b->n_subs || a->driver != b->driver)
+        return false;
+    for (size_t i = 0; i < a->n_subs; i++)
+        if (strcmp(a->subs[i], b->subs[i]) != 0)
+            return false;
+    return !a->section || options_equal(a->section, b->section);
+}
+
+static bool same_setting(const struct setting *a, const struct setting *b)
+{
+    if (a->row != b->row || strcasecmp(a->key, b->key) != 0 || a->n != b->n ||
+        !same_text(a->json, b->json))
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!same_item(&a->items[i], &b->items[i]))
+            return false;
+    return a->written == b->written;
+}
+
+/* Rows are in the order of the tables; only other keys are in the order of the file. */
+bool options_equal(const struct options *a, const struct options *b)
+{
+    if (strcmp(a->balancer, b->balancer) != 0 || a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!same_setting(&a->settings[i], &b->settings[i]))
+            return false;
+    return true;
+}

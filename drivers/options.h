@@ -47,6 +47,9 @@ int options_put_empty(struct options *o, const char *key, int line, int column, 
 /* The first required row that was not put, or NULL. */
 const struct option *options_missing(const struct options *o);
 
+/* Whether both say the same, wherever it stands in the file. */
+bool options_equal(const struct options *a, const struct options *b);
+
 /* "200ms", "10s", "2m", "1h", "1.5" (seconds) as milliseconds; -1: not a duration. */
 int64_t duration_parse(const char *text);
 
