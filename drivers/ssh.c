@@ -1,13 +1,378 @@
-/* Transport "ssh": libssh2. */
-#include "drivers/remote_impl.h"
+/* Transport "ssh": a channel of libssh2, from the handshake to the last byte. */
+#include "drivers/clock.h"
+#include "drivers/ssh_impl.h"
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define GOODBYE_MS 200
+
+/* ---- sessions ----------------------------------------------------------------------------- */
+
+/* libssh2 frees passwords and keys as they are. */
+static void wipe_free(void *memory, void **abstract)
+{
+    (void)abstract;
+    if (memory)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+static void library_init(void)
+{
+    (void)libssh2_init(0);
+}
+
+const char *ssh_text(const struct ssh *s)
+{
+    char *text = NULL;
+
+    (void)libssh2_session_last_error(s->session, &text, NULL, 0);
+    return text && *text ? text : "the connection was closed";
+}
+
+static short wanted(const struct ssh *s)
+{
+    int directions = libssh2_session_block_directions(s->session);
+
+    return directions & LIBSSH2_SESSION_BLOCK_OUTBOUND
+               ? POLLOUT | (directions & LIBSSH2_SESSION_BLOCK_INBOUND ? POLLIN : 0)
+               : POLLIN;
+}
+
+int ssh_ready(struct ssh *s, struct error *err)
+{
+    struct pollfd fds[2] = {{s->fd, wanted(s), 0}};
+
+    return remote_wait(&s->base, fds, 1, s->deadline, err);
+}
+
+/* What is weak is left out, what newer versions of libssh2 know is in; it takes of each list what
+ * it can. */
+static int session_prefer(struct ssh *s, struct error *err)
+{
+    static const char ciphers[] = "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,"
+                                  "aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr";
+    static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
+                               "hmac-sha2-256,hmac-sha2-512";
+    static const struct {
+        int kind;
+        const char *list;
+    } all[] = {
+        {LIBSSH2_METHOD_KEX,
+         "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
+         "ecdh-sha2-nistp521,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
+         "diffie-hellman-group-exchange-sha256,diffie-hellman-group14-sha256,"
+         "ext-info-c,kex-strict-c-v00@openssh.com"},
+        {LIBSSH2_METHOD_CRYPT_CS, ciphers},
+        {LIBSSH2_METHOD_CRYPT_SC, ciphers},
+        {LIBSSH2_METHOD_MAC_CS, macs},
+        {LIBSSH2_METHOD_MAC_SC, macs},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (libssh2_session_method_pref(s->session, all[i].kind, all[i].list) != 0)
+            return error_set(err, EACCES, "%s: libssh2: %s", s->base.host, ssh_text(s));
+    return ssh_hostkey_prefer(s, err);
+}
+
+static int session_new(struct ssh *s, struct error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, library_init);
+    s->session = libssh2_session_init_ex(NULL, wipe_free, NULL, NULL);
+    if (!s->session)
+        return error_set(err, ENOMEM, "out of memory");
+    libssh2_session_set_blocking(s->session, 0);
+    return session_prefer(s, err);
+}
+
+/* ---- the handshake ------------------------------------------------------------------------ */
+
+/* Closed before or within the handshake: that is what a busy sshd does (MaxStartups), or one that
+ * is just being restarted. */
+static int handshake_closed(struct ssh *s, struct error *err)
+{
+    const char *banner = libssh2_session_banner_get(s->session);
+
+    if (banner && strncmp(banner, "SSH-", 4) == 0) {
+        s->busy = true;
+        return error_set(err, EHOSTUNREACH, "%s: it has hung up in the handshake: %s", s->base.host,
+                         ssh_text(s));
+    }
+    s->busy = !banner || !*banner || strstr(banner, "MaxStartups") || strstr(banner, "allowed");
+    if (s->busy)
+        return error_set(err, ECONNREFUSED,
+                         "%s: its sshd hangs up at once: too many logins at a time (MaxStartups), "
+                         "or this address is not let in",
+                         s->base.host);
+    return error_set(err, ECONNREFUSED, "%s: there is no SSH server at port %u: it says \"%.60s\"",
+                     s->base.host, (unsigned)s->where->port, banner);
+}
+
+static int handshake_failed(struct ssh *s, int code, struct error *err)
+{
+    switch (code) {
+    case LIBSSH2_ERROR_KEX_FAILURE:
+    case LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE:
+    case LIBSSH2_ERROR_METHOD_NONE:
+        return error_set(err, EACCES,
+                         "%s: libssh2 %s and the host have no algorithms in common (the host may "
+                         "have only an RSA host key, only ETM or only GCM ciphers): set "
+                         "transport: openssh",
+                         s->base.host, libssh2_version(0));
+    case LIBSSH2_ERROR_HOSTKEY_INIT:
+    case LIBSSH2_ERROR_HOSTKEY_SIGN:
+        return error_set(err, EACCES, "%s: its host key does not fit its signature: %s",
+                         s->base.host, ssh_text(s));
+    case LIBSSH2_ERROR_ALLOC:
+        return error_set(err, ENOMEM, "out of memory");
+    case LIBSSH2_ERROR_SOCKET_NONE:
+    case LIBSSH2_ERROR_BANNER_RECV:
+    case LIBSSH2_ERROR_BANNER_SEND:
+    case LIBSSH2_ERROR_SOCKET_SEND:
+    case LIBSSH2_ERROR_SOCKET_DISCONNECT:
+    case LIBSSH2_ERROR_SOCKET_RECV:
+        return handshake_closed(s, err);
+    default:
+        return error_set(err, EHOSTUNREACH, "%s: the handshake failed: %s (%d)", s->base.host,
+                         ssh_text(s), code);
+    }
+}
+
+static int handshake(struct ssh *s, struct error *err)
+{
+    int code;
+
+    while ((code = libssh2_session_handshake(s->session, s->fd)) == LIBSSH2_ERROR_EAGAIN)
+        if (ssh_ready(s, err) != 0)
+            return -1;
+    return code == 0 ? 0 : handshake_failed(s, code, err);
+}
+
+/* ---- the channel -------------------------------------------------------------------------- */
+
+static int channel_failed(struct ssh *s, const char *what, struct error *err)
+{
+    int code = libssh2_session_last_errno(s->session);
+
+    if (code == LIBSSH2_ERROR_CHANNEL_FAILURE || code == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED)
+        return error_set(err, EACCES, "%s: %s lets %s log in, but %s: %s", s->base.host,
+                         s->base.host, s->config->user, what, ssh_text(s));
+    return error_set(err, EHOSTUNREACH, "%s: the connection was lost: %s", s->base.host,
+                     ssh_text(s));
+}
+
+static int channel_open(struct ssh *s, struct error *err)
+{
+    while (!(s->channel = libssh2_channel_open_session(s->session)) &&
+           libssh2_session_last_errno(s->session) == LIBSSH2_ERROR_EAGAIN)
+        if (ssh_ready(s, err) != 0)
+            return -1;
+    return s->channel ? 0 : channel_failed(s, "opens no session (MaxSessions)", err);
+}
+
+/* Every login shell understands "exec" and quotes. */
+static int channel_exec(struct ssh *s, const char *command, struct error *err)
+{
+    struct buf line = BUF_INIT;
+    int code = 0, late = 0;
+
+    buf_str(&line, "exec sh -c ");
+    remote_quote(&line, command);
+    if (buf_check(&line, err) != 0) {
+        buf_free(&line);
+        return -1;
+    }
+    while (!late && (code = libssh2_channel_exec(s->channel, line.data)) == LIBSSH2_ERROR_EAGAIN)
+        late = ssh_ready(s, err);
+    buf_free(&line);
+    if (late)
+        return -1;
+    return code == 0 ? 0 : channel_failed(s, "runs no command", err);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
+
+/* Also of what is half open. shutdown first: libssh2 would else wait for a host that is gone. */
+static void session_end(struct ssh *s)
+{
+    if (s->fd >= 0)
+        (void)shutdown(s->fd, SHUT_RDWR);
+    for (int i = 0; s->session && i < 10; i++)
+        if (libssh2_session_free(s->session) != LIBSSH2_ERROR_EAGAIN)
+            break;
+    if (s->fd >= 0)
+        (void)close(s->fd);
+    s->session = NULL;
+    s->channel = NULL;
+    s->fd = -1;
+}
+
+/* What can be said without waiting for an answer is said. */
+static void say_goodbye(struct ssh *s)
+{
+    int64_t until = clock_now_ms() + GOODBYE_MS;
+    struct pollfd fd = {s->fd, POLLOUT, 0};
+
+    while (libssh2_channel_send_eof(s->channel) == LIBSSH2_ERROR_EAGAIN && clock_left_ms(until))
+        (void)poll(&fd, 1, clock_left_ms(until));
+    while (libssh2_session_disconnect(s->session, "bye") == LIBSSH2_ERROR_EAGAIN &&
+           clock_left_ms(until))
+        (void)poll(&fd, 1, clock_left_ms(until));
+}
+
+static void ssh_close(struct remote *r)
+{
+    struct ssh *s = (struct ssh *)r;
+
+    if (s->channel && s->half == SSH_HALF_NONE)
+        say_goodbye(s);
+    session_end(s);
+    remote_free(r);
+}
+
+static int open_once(struct ssh *s, const char *command, struct error *err)
+{
+    s->busy = false;
+    s->fd = ssh_connect(s, err);
+    if (s->fd < 0 || session_new(s, err) != 0 || handshake(s, err) != 0 ||
+        ssh_hostkey_check(s, err) != 0 || ssh_login(s, err) != 0 || channel_open(s, err) != 0)
+        return -1;
+    return channel_exec(s, command, err);
+}
+
+/* Again and again while the host is only busy; the answer at the deadline is what it was then. */
+static int open_patiently(struct ssh *s, const char *command, struct error *err)
+{
+    struct pollfd none[1];
+
+    for (int64_t pause_ms = 50;; pause_ms = pause_ms < 1000 ? pause_ms * 2 : pause_ms) {
+        struct error now;
+
+        if (open_once(s, command, &now) == 0)
+            return 0;
+        session_end(s);
+        if (now.num != ETIMEDOUT || pause_ms == 50)
+            *err = now;
+        if (!s->busy || clock_left_ms(s->deadline) <= pause_ms)
+            return -1;
+        if (remote_wait(&s->base, none, 0, clock_now_ms() + pause_ms, &now) != 0 &&
+            now.num != ETIMEDOUT) {
+            *err = now;
+            return -1;
+        }
+    }
+}
 
 static struct remote *ssh_open(const struct remote_config *c, const struct remote_host *host,
                                const char *command, int64_t deadline, struct error *err)
 {
-    (void)c, (void)command, (void)deadline;
-    (void)error_set(err, ENOSYS, "%s: transport ssh comes with the next change", host->name);
+    struct ssh *s = remote_new(sizeof *s, &transport_ssh, host, err);
+
+    if (!s)
+        return NULL;
+    s->config = c;
+    s->where = host;
+    s->deadline = deadline;
+    s->fd = -1;
+    if (open_patiently(s, command, err) == 0)
+        return &s->base;
+    ssh_close(&s->base);
     return NULL;
 }
 
-const struct transport transport_ssh = {.name = "ssh", .open = ssh_open};
+/* ---- the stream --------------------------------------------------------------------------- */
+
+/* libssh2 has said EAGAIN: was a packet of ours left half-sent? */
+static ptrdiff_t again(struct ssh *s, enum ssh_half mine)
+{
+    bool is_half = libssh2_session_block_directions(s->session) & LIBSSH2_SESSION_BLOCK_OUTBOUND;
+
+    s->half = is_half ? mine : SSH_HALF_NONE;
+    return REMOTE_AGAIN;
+}
+
+static ptrdiff_t lost(struct ssh *s, struct error *err)
+{
+    return error_set(err, EIO, "the connection to %s is lost: %s", s->base.host, ssh_text(s));
+}
+
+static ptrdiff_t ssh_take(struct remote *r, enum remote_stream which, void *data, size_t size,
+                          struct error *err)
+{
+    struct ssh *s = (struct ssh *)r;
+    ssize_t n;
+
+    if (s->half == SSH_HALF_GIVE)
+        return REMOTE_AGAIN;
+    n = libssh2_channel_read_ex(s->channel, which == REMOTE_ERR ? SSH_EXTENDED_DATA_STDERR : 0,
+                                data, size);
+    if (n == LIBSSH2_ERROR_EAGAIN)
+        return again(s, SSH_HALF_TAKE);
+    s->half = SSH_HALF_NONE;
+    if (n < 0)
+        return lost(s, err);
+    if (n == 0 && !libssh2_channel_eof(s->channel))
+        return REMOTE_AGAIN;
+    return n;
+}
+
+static ptrdiff_t ssh_give(struct remote *r, const void *data, size_t len, struct error *err)
+{
+    struct ssh *s = (struct ssh *)r;
+    ssize_t n;
+
+    if (s->half == SSH_HALF_TAKE)
+        return REMOTE_AGAIN;
+    if (libssh2_channel_eof(s->channel))
+        return error_set(err, EPIPE, "the command on %s has ended", s->base.host);
+    n = libssh2_channel_write(s->channel, data, len);
+    if (n == LIBSSH2_ERROR_EAGAIN)
+        return again(s, SSH_HALF_GIVE);
+    s->half = SSH_HALF_NONE;
+    if (n == LIBSSH2_ERROR_CHANNEL_CLOSED || n == LIBSSH2_ERROR_CHANNEL_EOF_SENT)
+        return error_set(err, EPIPE, "the command on %s has ended", s->base.host);
+    if (n < 0)
+        return lost(s, err);
+    return n ? n : REMOTE_AGAIN;
+}
+
+/* A half-sent packet is all that counts; else what comes in, were it room to send. */
+static int ssh_wait(struct remote *r, short events, int64_t deadline, struct error *err)
+{
+    const struct ssh *s = (struct ssh *)r;
+    struct pollfd fds[2] = {{s->fd, s->half == SSH_HALF_NONE ? POLLIN : POLLOUT, 0}};
+
+    (void)events;
+    return remote_wait(r, fds, 1, deadline, err);
+}
+
+static int ssh_poll_fd(const struct remote *r)
+{
+    return ((const struct ssh *)r)->fd;
+}
+
+static bool ssh_pending(const struct remote *r)
+{
+    const struct ssh *s = (const struct ssh *)r;
+
+    return libssh2_poll_channel_read(s->channel, 0) == 1 ||
+           libssh2_poll_channel_read(s->channel, 1) == 1 || libssh2_channel_eof(s->channel) == 1;
+}
+
+const struct transport transport_ssh = {
+    .name = "ssh",
+    .open = ssh_open,
+    .take = ssh_take,
+    .give = ssh_give,
+    .wait = ssh_wait,
+    .poll_fd = ssh_poll_fd,
+    .pending = ssh_pending,
+    .close = ssh_close,
+};
