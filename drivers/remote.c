@@ -56,6 +56,17 @@ int remote_wait(const struct remote *r, struct pollfd *fds, nfds_t n, int64_t de
     return 0;
 }
 
+int remote_pause(const struct remote *r, int64_t ms, int64_t deadline)
+{
+    struct pollfd none[1];
+    struct error err;
+
+    if (clock_left_ms(deadline) <= ms)
+        return -1;
+    (void)remote_wait(r, none, 0, clock_now_ms() + ms, &err);
+    return err.num == ETIMEDOUT ? 0 : -1;
+}
+
 void remote_quote(struct buf *out, const char *command)
 {
     buf_str(out, "'");

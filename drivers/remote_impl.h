@@ -75,6 +75,9 @@ void remote_free(struct remote *r);
 int remote_wait(const struct remote *r, struct pollfd *fds, nfds_t n, int64_t deadline,
                 struct error *err);
 
+/* Before another try at something: 0 after the pause, -1 when there is no time for it, or a cut. */
+int remote_pause(const struct remote *r, int64_t ms, int64_t deadline);
+
 /* The command as one word of a POSIX shell, within "sh -c ". */
 void remote_quote(struct buf *out, const char *command);
 

@@ -247,11 +247,9 @@ static int open_once(struct ssh *s, const char *command, struct error *err)
     return channel_exec(s, command, err);
 }
 
-/* Again and again while the host is only busy; the answer at the deadline is what it was then. */
+/* Again and again while the host is only busy; at the deadline it says what it was before. */
 static int open_patiently(struct ssh *s, const char *command, struct error *err)
 {
-    struct pollfd none[1];
-
     for (int64_t pause_ms = 50;; pause_ms = pause_ms < 1000 ? pause_ms * 2 : pause_ms) {
         struct error now;
 
@@ -260,13 +258,8 @@ static int open_patiently(struct ssh *s, const char *command, struct error *err)
         session_end(s);
         if (now.num != ETIMEDOUT || pause_ms == 50)
             *err = now;
-        if (!s->busy || clock_left_ms(s->deadline) <= pause_ms)
+        if (!s->busy || remote_pause(&s->base, pause_ms, s->deadline) != 0)
             return -1;
-        if (remote_wait(&s->base, none, 0, clock_now_ms() + pause_ms, &now) != 0 &&
-            now.num != ETIMEDOUT) {
-            *err = now;
-            return -1;
-        }
     }
 }
 

@@ -76,9 +76,12 @@ static int password_need(struct login *l, struct error *err)
 {
     const struct remote_config *c = l->ssh->config;
 
-    if (l->password.len)
+    if (l->password.len ||
+        secret_read(c->options, c->home, l->ssh->deadline, &l->password, err) == 0)
         return 0;
-    return secret_read(c->options, c->home, l->ssh->deadline, &l->password, err);
+    if (err->num == EINVAL)
+        err->num = EACCES;
+    return -1;
 }
 
 /* ---- keys --------------------------------------------------------------------------------- */
