@@ -4,6 +4,9 @@
 
 #include "drivers/driver.h"
 
-extern const struct driver dummy_driver, exec_driver, nginx_driver;
+extern const struct driver dummy_driver;
+extern const struct driver exec_driver;
+extern const struct driver nginx_driver;
+extern const struct driver stingray_driver;
 
 #endif

@@ -10,6 +10,7 @@ static const struct driver *const drivers[] = {
     &dummy_driver,
     &exec_driver,
     &nginx_driver,
+    &stingray_driver,
 };
 
 const struct driver *registry_at(size_t i)
