@@ -5,11 +5,18 @@
  *   control_cli equals [NODE]...   does standard input mean these nodes (in order)?
  *   control_cli million N          a list of N nodes, backwards, each twice: how many they are
  *   control_cli options            the keys of every balancer: "NAME TYPE FALLBACK"
+ *   control_cli guard [KEY=VALUE]...    with these settings, a line for each of standard input's:
+ *                                  change POOL
+ *                                  remove POOL N ADDED POOL_SIZE ALL_SIZE NOW
+ *                                  refund POOL N COUNTED
  *
  * A refusal is printed as "ERRNO text", with exit status 1. 2: bad use. */
+#include "drivers/options.h"
 #include "fs/fs.h"
+#include "fs/guard.h"
 #include "fs/nodes_text.h"
 #include "fs/scratch.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +113,64 @@ static int do_options(void)
     return 0;
 }
 
+static int put(struct options *o, char *word, struct error *err)
+{
+    char *value = strchr(word, '=');
+    const struct option *row;
+
+    if (!value)
+        return error_set(err, EINVAL, "no KEY=VALUE: %s", word);
+    *value++ = '\0';
+    row = options_find(o, word);
+    if (!row)
+        return error_set(err, EINVAL, "unknown key %s", word);
+    return row->type == OPTION_LIST ? options_append(o, word, value, 1, 1, err)
+                                    : options_put(o, word, value, 1, 1, err);
+}
+
+static int guard_line(struct guard *g, const char *line, struct error *err)
+{
+    char command[16], pool[128];
+    size_t n = 0, added = 0, size = 0, all = 0;
+    long long now = 0;
+
+    if (sscanf(line, "%15s %127s", command, pool) != 2)
+        return error_set(err, EINVAL, "bad line");
+    if (strcmp(command, "change") == 0)
+        return guard_change(g, pool, err);
+    if (sscanf(line, "remove %*s %zu %zu %zu %zu %lld", &n, &added, &size, &all, &now) == 5)
+        return guard_remove(g, pool, n, added, size, all, now, err);
+    if (sscanf(line, "refund %*s %zu %lld", &n, &now) != 2)
+        return error_set(err, EINVAL, "bad line");
+    guard_refund(g, pool, n, now);
+    return 0;
+}
+
+static int do_guard(char **words, int n)
+{
+    const struct option *const tables[] = {fs_options};
+    struct options *o = options_new("conf", "web", tables, 1);
+    struct guard *g = NULL;
+    struct error err = {0};
+    char line[512];
+    int rc = 0;
+
+    for (int i = 0; o && i < n && rc == 0; i++)
+        rc = put(o, words[i], &err);
+    if (o && rc == 0)
+        g = guard_new(o, &err);
+    if (!g)
+        rc = fail(&err);
+    while (g && fgets(line, sizeof line, stdin))
+        if (guard_line(g, line, &err) == 0)
+            printf("ok\n");
+        else
+            (void)fail(&err);
+    guard_free(g);
+    options_free(o);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
@@ -120,6 +185,8 @@ int main(int argc, char **argv)
         return do_million((unsigned)atoi(argv[2]));
     if (strcmp(command, "options") == 0)
         return do_options();
+    if (strcmp(command, "guard") == 0)
+        return do_guard(argv + 2, argc - 2);
     (void)fprintf(stderr, "control_cli: bad use\n");
     return 2;
 }
