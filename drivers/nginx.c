@@ -154,7 +154,9 @@ static bool read_directive(struct lexer *l, struct token first, size_t before, s
 static bool ends_line(const char *text, size_t len, size_t pos)
 {
     pos = text_skip_blanks(text, len, pos);
-    return pos < len && strchr("\r\n#", text[pos]);
+    if (pos + 1 < len && text[pos] == '\r' && text[pos + 1] == '\n')
+        pos++;
+    return pos < len && (text[pos] == '\n' || text[pos] == '#');
 }
 
 static struct span directive_cut(const struct lexer *l, const struct directive *d)
