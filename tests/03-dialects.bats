@@ -75,6 +75,13 @@ generated() { # DIALECT N FILE: a pool of N nodes of which every one was replace
     ! grep -q '10\.0\.0\.0:80' "$BATS_TEST_TMPDIR/list"
 }
 
+promises() { # DIALECT FILE N: dialect_property.h of all texts there are, and of N made of each
+    local texts
+    mapfile -t texts < <(find "$TREE/tests/03-dialects/$1" -path '*/in/*' -type f | sort)
+    [ ${#texts[@]} -ge 20 ]
+    "${CLI%/*}/dialect_property" "$1" "$2" "$3" "${texts[@]}"
+}
+
 # ---- nginx ----------------------------------------------------------------------------------
 
 nginx_accepts() { # DIR with pools/
@@ -102,9 +109,109 @@ END
     run ! nginx_accepts "$BATS_TEST_TMPDIR/x"
 }
 
+@test "nginx: what is added is there, what is deleted is gone, all else stays" {
+    run promises nginx app.conf 1000
+    assert_success
+}
+
 @test "nginx: 10,000 nodes, all replaced in one edit, are accepted" {
     generated nginx 10000
     mkdir -p "$BATS_TEST_TMPDIR/y/tmp"
     mv "$BATS_TEST_TMPDIR/big" "$BATS_TEST_TMPDIR/y/pools"
     nginx_accepts "$BATS_TEST_TMPDIR/y"
+}
+
+# ---- haproxy --------------------------------------------------------------------------------
+
+haproxy_accepts() { # DIR with pools/
+    cat >"$1/haproxy.cfg" <<END
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+defaults plain
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+frontend main
+    bind 127.0.0.1:8097
+END
+    haproxy -c -q -f "$1/haproxy.cfg" -f "$1/pools"
+}
+
+@test "haproxy: every case gives its golden files" {
+    run golden haproxy
+    assert_success
+}
+
+@test "haproxy: haproxy -c accepts every golden file" {
+    run judged haproxy haproxy_accepts
+    assert_success
+}
+
+@test "haproxy: haproxy -c can refuse" {
+    mkdir -p "$BATS_TEST_TMPDIR/x/pools"
+    printf 'backend app' >"$BATS_TEST_TMPDIR/x/pools/app.cfg"
+    run ! haproxy_accepts "$BATS_TEST_TMPDIR/x"
+}
+
+@test "haproxy: what is added is there, what is deleted is gone, all else stays" {
+    run promises haproxy app.cfg 1000
+    assert_success
+}
+
+@test "haproxy: 10,000 nodes, all replaced in one edit, are accepted" {
+    generated haproxy 10000
+    mkdir -p "$BATS_TEST_TMPDIR/y"
+    mv "$BATS_TEST_TMPDIR/big" "$BATS_TEST_TMPDIR/y/pools"
+    haproxy_accepts "$BATS_TEST_TMPDIR/y"
+}
+
+# ---- apache ---------------------------------------------------------------------------------
+
+apache_accepts() { # DIR with pools/
+    local module
+    {
+        echo "ServerName test"
+        echo "ServerRoot $1"
+        echo "PidFile $1/pid"
+        echo "ErrorLog $1/log"
+        echo "DefaultRuntimeDir $1/tmp"
+        echo "Listen 127.0.0.1:8096"
+        for module in mpm_event authz_core proxy proxy_http proxy_ajp proxy_balancer slotmem_shm lbmethod_byrequests; do
+            echo "LoadModule ${module}_module /usr/lib/apache2/modules/mod_$module.so"
+        done
+        echo "IncludeOptional $1/pools/*.conf"
+    } >"$1/apache.conf"
+    /usr/sbin/apache2 -t -f "$1/apache.conf"
+}
+
+@test "apache: every case gives its golden files" {
+    run golden apache
+    assert_success
+}
+
+@test "apache: apache2 -t accepts every golden file" {
+    run judged apache apache_accepts
+    assert_success
+}
+
+@test "apache: apache2 -t can refuse" {
+    mkdir -p "$BATS_TEST_TMPDIR/x/pools" "$BATS_TEST_TMPDIR/x/tmp"
+    echo '<Proxy balancer://app>' >"$BATS_TEST_TMPDIR/x/pools/app.conf"
+    run ! apache_accepts "$BATS_TEST_TMPDIR/x"
+}
+
+@test "apache: what is added is there, what is deleted is gone, all else stays" {
+    run promises apache app.conf 1000
+    assert_success
+}
+
+@test "apache: 10,000 nodes, all replaced in one edit, are accepted" {
+    generated apache 10000
+    mkdir -p "$BATS_TEST_TMPDIR/y/tmp"
+    mv "$BATS_TEST_TMPDIR/big" "$BATS_TEST_TMPDIR/y/pools"
+    apache_accepts "$BATS_TEST_TMPDIR/y"
 }

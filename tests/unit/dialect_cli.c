@@ -29,7 +29,11 @@ static _Noreturn void die(const char *what, const char *which)
 
 static const struct dialect *find_dialect(const char *name)
 {
-    static const struct dialect *const all[] = {&nginx_dialect};
+    static const struct dialect *const all[] = {
+        &apache_dialect,
+        &haproxy_dialect,
+        &nginx_dialect,
+    };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i]->name, name) == 0)
