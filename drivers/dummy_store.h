@@ -1,4 +1,5 @@
-/* The dummy's pools: sorted sets of names, in memory and in a YAML file. One thread at a time. */
+/* Pools as sorted sets of names: those of the dummy, in memory and in a YAML file, and those that a
+ * chain plans with. One thread at a time. */
 #ifndef BALANCERFS_DUMMY_STORE_H
 #define BALANCERFS_DUMMY_STORE_H
 

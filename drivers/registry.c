@@ -7,6 +7,7 @@
 #include <strings.h>
 
 static const struct driver *const drivers[] = {
+    &chained_driver,
     &dummy_driver,
     &exec_driver,
     &nginx_driver,
