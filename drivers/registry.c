@@ -73,8 +73,9 @@ const struct driver *registry_find(const char *backend, struct error *err)
             return d;
         if (has_word(d->classes, dot ? dot + 1 : backend))
             return d;
-        buf_printf(&known, "%s%s", i ? ", " : "", d->name);
     }
+    for (size_t i = 0; (d = registry_at(i)); i++)
+        buf_printf(&known, "%s%s", i ? ", " : "", d->name);
     (void)error_set(err, EINVAL, "unknown BACKEND %s: known are %s%s", backend, buf_text(&known),
                     hint(dot));
     buf_free(&known);
