@@ -17,7 +17,7 @@
 #include <uthash.h>
 
 #define CALL_MS 10000 /* for all calls of one removal */
-#define CLOSE_MS 5000 /* of grace that close waits for */
+#define CLOSE_MS 3000 /* of grace that close waits for */
 #define RETRY_MS 2000 /* after a failure, doubled each time */
 #define RETRY_MAX 60000
 
@@ -241,7 +241,8 @@ static void end_chosen(struct grace *g, bool removed)
     struct waiting *w, *next;
 
     (void)pthread_mutex_lock(&g->lock);
-    g->retry_ms = removed ? RETRY_MS : g->retry_ms * 2 < RETRY_MAX ? g->retry_ms * 2 : RETRY_MAX;
+    if (removed)
+        g->retry_ms = RETRY_MS;
     HASH_ITER(hh, g->all, w, next)
     {
         if (w->chosen && (removed || g->closing))
@@ -249,6 +250,8 @@ static void end_chosen(struct grace *g, bool removed)
         else if (w->chosen)
             w->due = clock_now_ms() + g->retry_ms;
     }
+    if (!removed)
+        g->retry_ms = g->retry_ms * 2 < RETRY_MAX ? g->retry_ms * 2 : RETRY_MAX;
     (void)pthread_mutex_unlock(&g->lock);
 }
 

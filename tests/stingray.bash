@@ -83,8 +83,24 @@ calls()
     grep -cE "^${1:-.*}( |\$)" "$SERVER/log" || true
 }
 
-# No grace period, unless a test is about it: no test waits for one.
+# Sets command: driver_cli with its arguments. No grace period, unless a test is about it: no test waits for one.
+cli_command()
+{
+    local default
+    command=("$BUILD/tests/driver_cli" stingray)
+    for default in url="http://$ADDRESS/soap" user=admin password=secret grace_period=0 timeout=20s; do
+        case " $*" in
+        *" ${default%%=*}="*) ;;
+        *" password_"*) [ "${default%%=*}" = password ] || command+=("$default") ;;
+        *) command+=("$default") ;;
+        esac
+    done
+    command+=("$@")
+}
+
 cli()
 {
-    "$BUILD/tests/driver_cli" stingray url="http://$ADDRESS/soap" user=admin password=secret grace_period=0 timeout=20s "$@"
+    local command
+    cli_command "$@"
+    "${command[@]}"
 }

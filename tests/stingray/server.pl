@@ -13,7 +13,7 @@
 #   DIR/mishaps           lines OPERATION KIND [ARGUMENT], each is used once:
 #                         before SECONDS, after SECONDS (delay), drop (not done), drop_after (done), http500 (not done),
 #                         http500_after (done), fault TYPE (not done), fault_after TYPE (done), plain (a fault without
-#                         detail), status CODE, rows (one row too many), other VERB POOL [NODE] (somebody else was
+#                         detail), ok (none, this time), status CODE, rows (one row too many), other VERB POOL [NODE] (somebody else was
 #                         faster: add, del, disable, enable a node, create or remove a pool)
 use strict;
 use warnings;
@@ -238,12 +238,11 @@ sub perform {
 
 sub canned_fault {
     my ($type) = @_;
-    my $fault = $type eq ''
-        ? SOAP::Serializer->new->fault('soap:Client', 'Something went wrong')
-        : SOAP::Serializer->new->register_ns('http://soap.zeus.com/zxtm/1.0/', 'zeusns');
-    return $fault if $type eq '';
+    my $serializer = SOAP::Serializer->new;
+    return $serializer->fault('Client', 'Something went wrong') if $type eq '';
+    $serializer->register_ns('http://soap.zeus.com/zxtm/1.0/', 'zeusns');
     eval { fault($type, "a $type, as was asked for", 'x') };
-    return $fault->fault($@->faultcode, $@->faultstring, $@->faultdetail);
+    return $serializer->fault($@->faultcode, $@->faultstring, $@->faultdetail);
 }
 
 # What somebody else does at the same time.
