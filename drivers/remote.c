@@ -215,7 +215,6 @@ int remote_write(struct remote *r, const void *data, size_t len, int64_t deadlin
 
     while (len) {
         ptrdiff_t n = r->transport->give(r, at, len, err);
-        int kept;
 
         if (n == -1)
             return err->num == EPIPE ? write_ended(r, err) : -1;
@@ -224,8 +223,8 @@ int remote_write(struct remote *r, const void *data, size_t len, int64_t deadlin
             len -= (size_t)n;
             continue;
         }
-        kept = both_keep(r, err);
-        if (kept < 0 || (kept == 0 && r->transport->wait(r, POLLIN | POLLOUT, deadline, err) != 0))
+        /* First wait, then take: what take takes in may be what give waits for. */
+        if (r->transport->wait(r, POLLIN | POLLOUT, deadline, err) != 0 || both_keep(r, err) < 0)
             return -1;
     }
     return 0;

@@ -157,6 +157,25 @@ static int handshake(struct ssh *s, struct error *err)
 
 /* ---- the channel -------------------------------------------------------------------------- */
 
+/* libssh2 has said EAGAIN: was a packet of ours left half-sent? */
+static ptrdiff_t again(struct ssh *s, enum ssh_half mine)
+{
+    bool is_half = libssh2_session_block_directions(s->session) & LIBSSH2_SESSION_BLOCK_OUTBOUND;
+
+    s->half = is_half ? mine : SSH_HALF_NONE;
+    return REMOTE_AGAIN;
+}
+
+/* libssh2 may have read more than it has looked at: all of it goes to where ssh_pending sees it. */
+static void look_at_all(struct ssh *s)
+{
+    char none[1];
+
+    if (s->half == SSH_HALF_NONE &&
+        libssh2_channel_read(s->channel, none, 0) == LIBSSH2_ERROR_EAGAIN)
+        (void)again(s, SSH_HALF_TAKE);
+}
+
 static int channel_failed(struct ssh *s, const char *what, struct error *err)
 {
     int code = libssh2_session_last_errno(s->session);
@@ -194,7 +213,10 @@ static int channel_exec(struct ssh *s, const char *command, struct error *err)
     buf_free(&line);
     if (late)
         return -1;
-    return code == 0 ? 0 : channel_failed(s, "runs no command", err);
+    if (code != 0)
+        return channel_failed(s, "runs no command", err);
+    look_at_all(s);
+    return 0;
 }
 
 /* ---- opening and closing ------------------------------------------------------------------ */
@@ -282,15 +304,6 @@ static struct remote *ssh_open(const struct remote_config *c, const struct remot
 
 /* ---- the stream --------------------------------------------------------------------------- */
 
-/* libssh2 has said EAGAIN: was a packet of ours left half-sent? */
-static ptrdiff_t again(struct ssh *s, enum ssh_half mine)
-{
-    bool is_half = libssh2_session_block_directions(s->session) & LIBSSH2_SESSION_BLOCK_OUTBOUND;
-
-    s->half = is_half ? mine : SSH_HALF_NONE;
-    return REMOTE_AGAIN;
-}
-
 static ptrdiff_t lost(struct ssh *s, struct error *err)
 {
     return error_set(err, EIO, "the connection to %s is lost: %s", s->base.host, ssh_text(s));
@@ -333,17 +346,8 @@ static ptrdiff_t ssh_give(struct remote *r, const void *data, size_t len, struct
         return error_set(err, EPIPE, "the command on %s has ended", s->base.host);
     if (n < 0)
         return lost(s, err);
+    look_at_all(s);
     return n ? n : REMOTE_AGAIN;
-}
-
-/* A half-sent packet is all that counts; else what comes in, were it room to send. */
-static int ssh_wait(struct remote *r, short events, int64_t deadline, struct error *err)
-{
-    const struct ssh *s = (struct ssh *)r;
-    struct pollfd fds[2] = {{s->fd, s->half == SSH_HALF_NONE ? POLLIN : POLLOUT, 0}};
-
-    (void)events;
-    return remote_wait(r, fds, 1, deadline, err);
 }
 
 static int ssh_poll_fd(const struct remote *r)
@@ -357,6 +361,19 @@ static bool ssh_pending(const struct remote *r)
 
     return libssh2_poll_channel_read(s->channel, 0) == 1 ||
            libssh2_poll_channel_read(s->channel, 1) == 1 || libssh2_channel_eof(s->channel) == 1;
+}
+
+/* A half-sent packet comes first. Else no call of libssh2 is sure to have left nothing behind for
+ * the other stream, so what is there already is looked for before anything is waited for. */
+static int ssh_wait(struct remote *r, short events, int64_t deadline, struct error *err)
+{
+    const struct ssh *s = (struct ssh *)r;
+    struct pollfd fds[2] = {{s->fd, s->half == SSH_HALF_NONE ? POLLIN : POLLOUT, 0}};
+
+    (void)events;
+    if (s->half == SSH_HALF_NONE && ssh_pending(r))
+        return 0;
+    return remote_wait(r, fds, 1, deadline, err);
 }
 
 const struct transport transport_ssh = {

@@ -192,6 +192,21 @@ static enum outcome try_keys(struct login *l, struct error *err)
 
 /* ---- the password ------------------------------------------------------------------------- */
 
+/* The question itself is the last line: what stands before it explains. */
+static void prompt_keep(struct login *l, const LIBSSH2_USERAUTH_KBDINT_PROMPT *p)
+{
+    const char *text = p->text ? p->text : "", *from = text, *newline;
+    size_t len = p->text ? p->length : 0;
+
+    while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
+        len--;
+    newline = memrchr(text, '\n', len);
+    if (newline)
+        from = newline + 1;
+    len -= (size_t)(from - text);
+    (void)snprintf(l->prompt, sizeof l->prompt, "%.*s", len < 80 ? (int)len : 79, from);
+}
+
 /* The password goes to a single hidden question, once: what else may be asked (a code, a new
  * password) it would not be right for. */
 static void answer(const char *name, int name_len, const char *instruction, int instruction_len,
@@ -206,10 +221,7 @@ static void answer(const char *name, int name_len, const char *instruction, int 
         responses[0].text = strdup(l->password.data); /* wiped and freed by libssh2 */
         responses[0].length = responses[0].text ? (unsigned int)l->password.len : 0;
     } else if (n > 0 && !l->prompt[0]) {
-        (void)snprintf(l->prompt, sizeof l->prompt, "%.*s",
-                       prompts[0].length < sizeof l->prompt ? (int)prompts[0].length
-                                                            : (int)sizeof l->prompt - 1,
-                       prompts[0].text ? prompts[0].text : "");
+        prompt_keep(l, &prompts[0]);
     }
 }
 
