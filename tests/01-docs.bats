@@ -170,7 +170,7 @@ defaults()
     mkdir pools/app
     run "$BUILD/balancerfs" --probe config
     assert_success
-    assert_output --regexp '^d +- +pools +ok +1$'
+    assert_line --regexp '^d +- +pools +ok +1$'
     printf 'BALANCERS:\n  d: {BACKEND: %s}\n' "$PWD/dirs.so" >config
     run "$BUILD/balancerfs" --check config
     assert_output "$PWD/config:2:3: balancer d has no path (directory of the pools)"
