@@ -196,12 +196,32 @@ static int edit(const void *arg, const struct files *in, struct files *out, stru
     return e->confdir->dialect->edit(&e->confdir->settings, in, e->changes, e->n, out, err);
 }
 
+/* A server that refuses to be without a pool has rules that refer to it. */
+static void tell_use(const struct edit *e, struct error *err)
+{
+    const struct dialect *d = e->confdir->dialect;
+    char why[sizeof err->text];
+
+    for (size_t i = 0; i < e->n && d->in_use; i++) {
+        const struct change *c = &e->changes[i];
+
+        if (c->kind != DELETE_POOL || !d->in_use(&c->pool, err->text))
+            continue;
+        memcpy(why, err->text, sizeof why);
+        (void)error_set(err, EBUSY, "pool %s is in use: %s", c->pool.name, why);
+        return;
+    }
+}
+
 int confdir_apply(void *lb, const struct change *changes, size_t n, struct error *err)
 {
     struct confdir *c = lb;
     const struct edit e = {c, changes, n};
+    int result = hosts_change(c->hosts, edit, &e, deadline(c), err);
 
-    return hosts_change(c->hosts, edit, &e, deadline(c), err);
+    if (result != 0 && err->num == EREMOTEIO)
+        tell_use(&e, err);
+    return result;
 }
 
 /* ---- status ------------------------------------------------------------------------------- */
