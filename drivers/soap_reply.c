@@ -46,7 +46,7 @@ static int report(xmlParserCtxt *context, struct error *err)
     if (context->_private)
         return error_set(err, EREMOTEIO, "the reply has a DOCTYPE, which SOAP forbids");
     if (!e || !e->message)
-        return error_set(err, EREMOTEIO, "the reply is empty");
+        return error_set(err, EREMOTEIO, "the reply is not XML");
     return error_set(err, EREMOTEIO, "the reply is not XML: line %d: %.*s", e->line,
                      (int)strcspn(e->message, "\n"), e->message);
 }
@@ -56,9 +56,11 @@ static xmlDoc *parse(const char *text, size_t len, struct error *err)
     xmlParserCtxt *context = xmlNewParserCtxt();
     xmlDoc *doc;
 
-    if (!context || len > SOAP_REPLY_MAX) {
-        (void)error_set(err, context ? EREMOTEIO : ENOMEM,
-                        context ? "the reply is too long" : "out of memory");
+    if (!context || !len || len > SOAP_REPLY_MAX) {
+        (void)error_set(err, context ? EREMOTEIO : ENOMEM, "%s",
+                        !context ? "out of memory"
+                        : len    ? "the reply is too long"
+                                 : "the reply is empty");
         xmlFreeParserCtxt(context);
         return NULL;
     }
@@ -153,9 +155,11 @@ static xmlNode *resolve(struct reader *r, xmlNode *node)
 
         if (!href)
             return node;
-        node = NULL;
-        if (*href == '#' && (r->ids || index_ids(r) == 0))
-            node = xmlHashLookup(r->ids, BAD_CAST(href + 1));
+        if (!r->ids && index_ids(r) == -1) {
+            xmlFree(href);
+            return NULL;
+        }
+        node = *href == '#' ? xmlHashLookup(r->ids, BAD_CAST(href + 1)) : NULL;
         xmlFree(href);
     }
     (void)error_set(r->err, EREMOTEIO, "the reply has a reference that leads nowhere");

@@ -13,7 +13,8 @@
 #   DIR/mishaps           lines OPERATION KIND [ARGUMENT], each is used once:
 #                         before SECONDS, after SECONDS (delay), drop (not done), drop_after (done), http500 (not done),
 #                         http500_after (done), fault TYPE (not done), fault_after TYPE (done), plain (a fault without
-#                         detail), ok (none, this time), status CODE, rows (one row too many), other VERB POOL [NODE] (somebody else was
+#                         detail), ok (none, this time), status CODE, rows (one row too many), deaf
+#                         (done, but new connections are refused from then on), other VERB POOL [NODE] (somebody else was
 #                         faster: add, del, disable, enable a node, create or remove a pool)
 use strict;
 use warnings;
@@ -258,6 +259,15 @@ sub other {
     });
 }
 
+sub go_deaf {
+    kill 'USR1', getppid;
+    for (1 .. 500) {
+        IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => slurp('port') + 0) or return;
+        select undef, undef, undef, 0.01;
+    }
+    die "still listening\n";
+}
+
 sub answer {
     my ($c, $request) = @_;
     my ($operation) = ($request->header('SOAPAction') // '') =~ m{([A-Za-z]+)"?$};
@@ -276,6 +286,7 @@ sub answer {
     return $c->send_error($arg) if $kind eq 'status';
     my $fault = $kind eq 'fault' ? canned_fault($arg) : $kind eq 'plain' ? canned_fault('') : undef;
     other(split ' ', $arg) if $kind eq 'other';
+    go_deaf() if $kind eq 'deaf';
     local $rows = $kind eq 'rows';
     my $response = $fault ? undef : perform($request);
     sleep $arg if $kind eq 'after';
@@ -290,12 +301,14 @@ my %children;
 my $daemon = HTTP::Daemon->new(LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1, Listen => 20) or die "listen: $!\n";
 $SIG{CHLD} = sub { while ((my $pid = waitpid -1, WNOHANG) > 0) { delete $children{$pid} } };
 $SIG{TERM} = sub { kill 'TERM', keys %children; exit 0 };
+$SIG{USR1} = sub { $daemon->close; sleep 60; exit 0 };
 spit('port', $daemon->sockport . "\n");
 while (my $c = $daemon->accept or $!{EINTR}) {
     next if !ref $c;
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
-        $SIG{TERM} = 'DEFAULT';
+        $SIG{$_} = 'DEFAULT' for qw(TERM USR1);
+        close $daemon;
         alarm 120;
         while (my $request = $c->get_request) { answer($c, $request) }
         exit 0;
