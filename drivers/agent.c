@@ -95,6 +95,14 @@ enum agent_result agent_request(struct agent *a, const struct buf *b, int64_t de
     return AGENT_OK;
 }
 
+/* A host that does not say a word by then is dead. */
+static int64_t soon(const struct agent *a, int64_t deadline)
+{
+    int64_t end = clock_now_ms() + a->patience_ms;
+
+    return end < deadline ? end : deadline;
+}
+
 static enum agent_result ask(struct agent *a, const char *line, int64_t deadline, struct error *err)
 {
     if (remote_write(a->remote, line, strlen(line), deadline, err) != 0)
@@ -130,7 +138,10 @@ static enum agent_result refusal(struct agent *a, const char *command, struct er
         (void)error_set(err, ETIMEDOUT, "%s: %s: %s", a->host, command, text);
     else if (reply_is(a, "failed"))
         (void)error_set(err, refusal_errno(text), "%s: %s", a->host, text);
-    else if (reply_is(a, "stale"))
+    else if (reply_is(a, "stuck")) {
+        (void)error_set(err, EIO, "%s: %s", a->host, text);
+        return AGENT_LOST;
+    } else if (reply_is(a, "stale"))
         return AGENT_STALE;
     else if (reply_is(a, "busy"))
         return AGENT_BUSY;
@@ -156,6 +167,17 @@ static enum agent_result simple(struct agent *a, const char *line, int64_t deadl
     if (ask(a, line, deadline, err) != AGENT_OK)
         return AGENT_LOST;
     return agent_expect(a, "ok", "", err);
+}
+
+/* The host is there, and is at it: the answer itself may take its time. */
+static enum agent_result ask_busy(struct agent *a, const char *line, int64_t deadline,
+                                  struct error *err)
+{
+    enum agent_result result = ask(a, line, soon(a, deadline), err);
+
+    if (result == AGENT_OK)
+        result = agent_expect(a, "go", "", err);
+    return result == AGENT_OK ? agent_answer(a, deadline, err) : AGENT_LOST;
 }
 
 int agent_poll_fd(const struct agent *a, bool *pending)
@@ -218,40 +240,64 @@ static enum agent_result files_take(struct agent *a, struct files *out, int64_t 
     a->used += (size_t)(total > 0 ? total : 0);
     if (result != AGENT_OK || agent_answer(a, deadline, err) != AGENT_OK)
         return AGENT_LOST;
-    if (reply_is(a, "changed"))
-        return AGENT_STALE;
-    if (a->reply.len >= sizeof a->seq)
-        return AGENT_LOST;
-    memcpy(a->seq, reply_text(a), a->reply.len);
-    a->seq[a->reply.len] = '\0';
-    return agent_expect(a, "end", "", err);
+    return reply_is(a, "changed") ? AGENT_STALE : agent_expect(a, "end", "", err);
 }
 
-enum agent_result agent_read(struct agent *a, bool known, struct files *files, int64_t deadline,
-                             struct error *err)
+/* "SEQ" or "SEQ open", of an answer: which reading the next change is made from. */
+static enum agent_result seq_take(struct agent *a, bool *undecided, struct error *err)
 {
-    for (int tries = 0; tries < 10; tries++) {
-        struct files out = FILES_INIT;
-        enum agent_result result;
+    const char *text = reply_text(a);
+    size_t len = a->reply.len, digits = 0;
 
-        if (ask(a, known ? "read same\n" : "read all\n", deadline, err) != AGENT_OK)
-            return AGENT_LOST;
-        if (known && reply_is(a, "same"))
-            return AGENT_SAME;
-        if (reply_is(a, "changed"))
-            continue;
-        result = agent_expect(a, "files", "", err);
-        if (result == AGENT_OK)
-            result = files_take(a, &out, deadline, err);
+    while (digits < len && text[digits] >= '0' && text[digits] <= '9')
+        digits++;
+    *undecided = len - digits == 5 && memcmp(text + digits, " open", 5) == 0;
+    if (digits == 0 || digits >= sizeof a->seq || (digits != len && !*undecided)) {
+        (void)error_set(err, EIO, "%s: not a number of a reading", a->host);
+        return AGENT_LOST;
+    }
+    memcpy(a->seq, text, digits);
+    a->seq[digits] = '\0';
+    return AGENT_OK;
+}
+
+static enum agent_result read_once(struct agent *a, bool known, int wait_s, struct files *out,
+                                   int64_t deadline, struct error *err)
+{
+    enum agent_result result;
+    char line[40];
+
+    (void)snprintf(line, sizeof line, "read %s %d\n", known ? "same" : "all", wait_s);
+    if (ask(a, line, soon(a, deadline) + 1000 * (int64_t)wait_s, err) != AGENT_OK)
+        return AGENT_LOST;
+    if (known && reply_is(a, "same"))
+        return AGENT_SAME;
+    if (reply_is(a, "changed"))
+        return AGENT_STALE;
+    result = agent_expect(a, "files", "", err);
+    return result == AGENT_OK ? files_take(a, out, deadline, err) : result;
+}
+
+enum agent_result agent_read(struct agent *a, bool known, int wait_s, struct files *files,
+                             bool *undecided, int64_t deadline, struct error *err)
+{
+    enum agent_result result = AGENT_STALE;
+
+    for (int tries = 0; tries < 10 && result == AGENT_STALE; tries++) {
+        struct files out = FILES_INIT;
+
+        result = read_once(a, known, wait_s, &out, deadline, err);
+        if ((result == AGENT_OK || result == AGENT_SAME) && seq_take(a, undecided, err) != AGENT_OK)
+            result = AGENT_LOST;
         if (result == AGENT_OK) {
             files_clear(files);
             *files = out;
-            return AGENT_OK;
+        } else {
+            files_clear(&out);
         }
-        files_clear(&out);
-        if (result != AGENT_STALE)
-            return result;
     }
+    if (result != AGENT_STALE)
+        return result;
     (void)error_set(err, EBUSY, "%s: the files change all the time", a->host);
     return AGENT_REFUSED;
 }
@@ -262,7 +308,9 @@ enum agent_result agent_lock(struct agent *a, int wait_s, int64_t deadline, stru
     enum agent_result result;
 
     (void)snprintf(line, sizeof line, "lock %d\n", wait_s);
-    result = simple(a, line, deadline, err);
+    result = ask_busy(a, line, deadline, err);
+    if (result == AGENT_OK)
+        result = agent_expect(a, "ok", "", err);
     a->locked = result == AGENT_OK;
     return result;
 }
@@ -280,50 +328,70 @@ static bool lacks_newline(const struct file *f)
     return f->text && f->len && f->text[f->len - 1] != '\n';
 }
 
-static void prepare_build(const struct agent *a, const struct files *change, int wait_s, int secs,
-                          struct buf *line, struct buf *contents)
+static size_t line_count(const struct file *f)
 {
-    for (size_t i = 0; i < change->n; i++)
-        if (change->at[i].text) {
-            buf_add(contents, change->at[i].text, change->at[i].len);
-            if (lacks_newline(&change->at[i]))
-                buf_str(contents, "\n");
-        }
-    buf_printf(line, "prepare %s %d %d %zu", a->seq[0] ? a->seq : "0", wait_s, secs, contents->len);
+    size_t n = lacks_newline(f);
+
+    for (const char *at = f->text; (at = memchr(at, '\n', (size_t)(f->text + f->len - at))); at++)
+        n++;
+    return n;
+}
+
+static void contents_build(const struct files *change, struct buf *contents)
+{
+    for (size_t i = 0; i < change->n; i++) {
+        const struct file *f = &change->at[i];
+
+        if (!f->text)
+            continue;
+        buf_add(contents, f->text, f->len);
+        if (lacks_newline(f))
+            buf_str(contents, "\n");
+    }
+}
+
+static void prepare_build(const struct agent *a, const struct files *change,
+                          const struct files *sees, int wait_s, int secs, size_t total,
+                          struct buf *line)
+{
+    buf_printf(line, "prepare %s %d %d %zu", a->seq[0] ? a->seq : "0", wait_s, secs, total);
     for (size_t i = 0; i < change->n; i++) {
         const struct file *f = &change->at[i];
 
         if (f->text)
-            buf_printf(line, " put:%s:%zu", f->name, f->len + lacks_newline(f));
+            buf_printf(line, " put:%s:%zu", f->name, line_count(f));
         else
             buf_printf(line, " cut:%s", f->name);
     }
+    for (size_t i = 0; i < sees->n; i++)
+        buf_printf(line, " see:%s", sees->at[i].name);
     buf_str(line, "\n");
 }
 
-static enum agent_result prepare_send(struct agent *a, const struct buf *line,
-                                      const struct buf *contents, int64_t deadline,
-                                      struct error *err)
+/* With the lock held nothing may follow the line before it is answered: see next in agent.sh. */
+static enum agent_result prepare_send(struct agent *a, struct buf *line, const struct buf *contents,
+                                      int64_t deadline, struct error *err)
 {
-    if (agent_request(a, line, deadline, err) != AGENT_OK)
+    if (!a->locked)
+        buf_add(line, contents->data, contents->len);
+    if (agent_request(a, line, deadline, err) != AGENT_OK ||
+        agent_answer(a, soon(a, deadline), err) != AGENT_OK ||
+        agent_expect(a, "go", "", err) != AGENT_OK)
         return AGENT_LOST;
-    if (a->locked) {
-        if (agent_answer(a, deadline, err) != AGENT_OK ||
-            agent_expect(a, "go", "", err) != AGENT_OK)
-            return AGENT_LOST;
-    }
-    if (contents->len && agent_request(a, contents, deadline, err) != AGENT_OK)
+    if (a->locked && contents->len && agent_request(a, contents, deadline, err) != AGENT_OK)
         return AGENT_LOST;
     return agent_answer(a, deadline, err);
 }
 
-enum agent_result agent_prepare(struct agent *a, const struct files *change, int wait_s,
-                                int64_t deadline, struct error *err)
+enum agent_result agent_prepare(struct agent *a, const struct files *change,
+                                const struct files *sees, int wait_s, int64_t deadline,
+                                struct error *err)
 {
     struct buf line = BUF_INIT, contents = BUF_INIT;
     enum agent_result result;
 
-    prepare_build(a, change, wait_s, share_s(deadline), &line, &contents);
+    contents_build(change, &contents);
+    prepare_build(a, change, sees, wait_s, share_s(deadline), contents.len, &line);
     result = buf_check(&contents, err) == 0 ? prepare_send(a, &line, &contents, deadline, err)
                                             : AGENT_LOST;
     buf_free(&line);
@@ -332,13 +400,15 @@ enum agent_result agent_prepare(struct agent *a, const struct files *change, int
     return result == AGENT_OK ? agent_expect(a, "prepared", a->test_name, err) : result;
 }
 
+/* When the reload hangs, the one with the old files may as well. */
 static enum agent_result decide(struct agent *a, const char *word, int64_t deadline,
                                 struct error *err)
 {
     char line[40];
+    int secs = share_s(deadline) / 2;
 
-    (void)snprintf(line, sizeof line, "%s %d\n", word, share_s(deadline));
-    if (ask(a, line, deadline, err) != AGENT_OK)
+    (void)snprintf(line, sizeof line, "%s %d\n", word, secs > 1 ? secs : 1);
+    if (ask_busy(a, line, deadline, err) != AGENT_OK)
         return AGENT_LOST;
     return agent_expect(a, "ok", a->reload_name, err);
 }
@@ -375,10 +445,17 @@ enum agent_result agent_abort(struct agent *a, int64_t deadline, struct error *e
     return simple(a, "abort\n", deadline, err);
 }
 
-enum agent_result agent_forget(struct agent *a, int64_t deadline, struct error *err)
+enum agent_result agent_forget(struct agent *a, bool *known, int64_t deadline, struct error *err)
 {
+    enum agent_result result = simple(a, "forget\n", deadline, err);
+    bool undecided;
+
     a->locked = false;
-    return simple(a, "forget\n", deadline, err);
+    *known = false;
+    if (result != AGENT_OK || a->reply.len == 0)
+        return result;
+    *known = seq_take(a, &undecided, err) == AGENT_OK;
+    return *known ? AGENT_OK : AGENT_LOST;
 }
 
 enum agent_result agent_ping(struct agent *a, int64_t deadline, struct error *err)

@@ -14,11 +14,18 @@
  *   committed  yes   new       forget         idle: new  new stay: every host has passed its test
  *                              rollback       idle: old, reloaded
  *
+ * lock, prepare, commit and rollback answer "go" at once, so that a host that is frozen is known
+ * by then; what they came to follows. Prepare may name files that only have to be as they were
+ * read. When no file of a pool changes, nothing is tested or reloaded.
+ *
  * A loop that is killed, or whose host is rebooted, leaves its journal; the next loop there, or
  * the next to take the lock, goes by it before anything else: without "commit" in it the old
  * files come back; with it the new ones stay and are reloaded (old, when that fails).
  * So hosts differ only when the client dies between the first commit and the last: those that
  * were not told have old, the others new. .status shows it, the next change mends it.
+ *
+ * A reader waits for a change that another session has under way, or is told that there is one:
+ * what is not decided yet may be gone again.
  *
  * The two commands run in dir, and find in their environment what the change is, unless it is not
  * known (after a crash): BALANCERFS_CHANGED has the names of its files, blanks between;
@@ -63,19 +70,23 @@ void agent_close(struct agent *a);
 int agent_poll_fd(const struct agent *a, bool *pending);
 bool agent_idle(struct agent *a);
 
-/* Replaces *files (sorted) unless AGENT_SAME. known: they are what this session read last. */
-enum agent_result agent_read(struct agent *a, bool known, struct files *files, int64_t deadline,
-                             struct error *err);
+/* Replaces *files (sorted) unless AGENT_SAME. known: they are what this session knows.
+ * wait_s: for the end of another session's change; *undecided: it did not come. */
+enum agent_result agent_read(struct agent *a, bool known, int wait_s, struct files *files,
+                             bool *undecided, int64_t deadline, struct error *err);
 enum agent_result agent_lock(struct agent *a, int wait_s, int64_t deadline, struct error *err);
-/* change: from an edit of what agent_read of this session gave last. wait_s 0: do not wait. */
-enum agent_result agent_prepare(struct agent *a, const struct files *change, int wait_s,
-                                int64_t deadline, struct error *err);
+/* change: from an edit of what this session knows; sees: names of files that it rests on.
+ * wait_s 0: do not wait. */
+enum agent_result agent_prepare(struct agent *a, const struct files *change,
+                                const struct files *sees, int wait_s, int64_t deadline,
+                                struct error *err);
 enum agent_result agent_commit(struct agent *a, int64_t deadline, struct error *err);
 /* What the last commit's reload had to say, or "". Until the next call. */
 const char *agent_note(const struct agent *a);
 enum agent_result agent_rollback(struct agent *a, int64_t deadline, struct error *err);
 enum agent_result agent_abort(struct agent *a, int64_t deadline, struct error *err);
-enum agent_result agent_forget(struct agent *a, int64_t deadline, struct error *err);
+/* *known: the session knows the files with the change made. */
+enum agent_result agent_forget(struct agent *a, bool *known, int64_t deadline, struct error *err);
 enum agent_result agent_ping(struct agent *a, int64_t deadline, struct error *err);
 
 /* How long the loop waits for a word of its client while something is at stake. */

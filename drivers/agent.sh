@@ -1,12 +1,14 @@
 #!/bin/sh
-# shellcheck disable=SC2034,SC2154 # settings, and names that agent_change.sh uses
+# shellcheck disable=SC2034,SC2154 # settings, and names that the other two use
 # The loop that runs on a host, one per session; agent.h has its states and its protocol. Before it stand the settings:
 # nonce dir suffix test_cmd reload_cmd tmpdir beat. Few processes per change matter most: what a builtin can do, it does.
 #
 # All of it is in $dir.balancerfs, which no server's glob matches and which is as safe as $dir itself:
 #   lock       held by flock on descriptor 9 (closed for every child that may last: a daemon would keep it for ever)
-#   begin      the journal: job, had and new files, "end"; then "commit", and "rollback" when the reload failed
+#   begin      the journal: job, had and new files, "quiet" when no server has to be told, "end"; then "commit", and
+#              "rollback" when the reload failed
 #   job.N.PID/ new/ what is to be put in place, old/ links to what was there, out what a command said
+# And $dir.balancerfs-missed: what hosts that are down have missed; read and changed as if it were a pool's file.
 
 nl='
 '
@@ -19,12 +21,21 @@ umask 022
 trap '' HUP PIPE
 
 home=.balancerfs
+record=.balancerfs-missed
 turn=0
 job=$home/job.$turn.$$
 state=idle
 seq=0
 known=
 known_names=
+before=
+quiet=
+stuck=
+made=
+open=
+patience=  # has read a time limit? Then none of our own processes has to watch the clock
+# shellcheck disable=SC3045
+if (echo | read -r -t 1 n) 2>/dev/null; then patience=yes; fi
 
 say() # WORD [TEXT]
 {
@@ -37,6 +48,7 @@ say() # WORD [TEXT]
 look()
 {
     names=
+    if [ -f $record ] && [ -r $record ]; then names=" $record"; fi
     for n in *"$suffix"; do
         case $n in
         [!A-Za-z0-9]* | *[!A-Za-z0-9_.-]*) continue ;;
@@ -51,7 +63,8 @@ look()
 digest()
 {
     now=
-    [ -z "$names" ] || now=$(sha256sum -- $names 2>/dev/null)
+    [ -z "$names" ] || now=$(sha256sum -- $names 2>/dev/null)$nl
+    [ "$now" != "$nl" ]
 }
 
 # shellcheck disable=SC2086
@@ -61,18 +74,19 @@ send_files()
     total=${sizes##*"$nl"}
     total=${total#"${total%%[! ]*}"}
     total=${total%% *}
-    say files "$now$nl$sizes$nl"
+    say files "$now$sizes$nl"
     # As much as was announced, whatever becomes of the files meanwhile.
     cat -- $names /dev/zero 2>/dev/null | head -c "$total"
 }
 
-do_read() # all | same: the latter if what was read last in this session is known still
+# What is read while another session's change is undecided may be gone again: it is awaited, or the end says " open".
+do_read() # all | same, SECONDS: the latter if what was read last in this session is known still
 {
-    heal
+    heal "$2"
     look
     digest || { say changed; return; }
     if [ "$1" = same ] && [ "$now" = "$known" ] && [ "$names" = "$known_names" ]; then
-        say same "$seq"
+        if begun; then say changed; else say same "$seq$open"; fi
         return
     fi
     was=$now
@@ -82,36 +96,53 @@ do_read() # all | same: the latter if what was read last in this session is know
         send_files || { say changed; return; }
     fi
     digest
-    if [ "$now" != "$was" ]; then
+    if [ "$now" != "$was" ] || begun; then
         say changed
         return
     fi
     known=$now
     known_names=$names
     seq=$((seq + 1))
-    say end "$seq"
+    say end "$seq$open"
 }
 
 # ---- the lock
 
-open_lock()
+# Nobody else's: or he could have us write anywhere.
+own_home()
 {
-    [ -d "$home" ] || (umask 077 && mkdir "$home") || [ -d "$home" ] || return 1
-    if [ -h "$home" ] || ! [ -O "$home" ]; then
+    if [ -e "$home" ] || [ -h "$home" ]; then
+        [ ! -h "$home" ] && [ -d "$home" ] && [ -O "$home" ]
+    fi
+}
+
+make_lock()
+{
+    own_home || {
         echo "$dir$home belongs to somebody else: remove it" >&2
         return 1
-    fi
-    true >>"$home/lock" || return 1
+    }
+    [ -d "$home" ] || (umask 077 && mkdir "$home") || own_home || return 1
+    true >>"$home/lock"
 }
 
 take_lock() # SECONDS: 0; 1: it cannot be taken ($said); 2: another one holds it
 {
-    said=$(open_lock 2>&1) || return 1
+    if ! own_home || [ ! -w "$home/lock" ]; then
+        said=$(make_lock 2>&1) || return 1
+    fi
     exec 9>>"$home/lock"
     if [ "$1" -gt 0 ]; then flock -w "$1" 9; else flock -n 9; fi || {
         exec 9>&-
         return 2
     }
+    # Somebody removed the file: what we hold is no lock.
+    # shellcheck disable=SC3013 # every sh that there is has -ef
+    if [ -e /proc/self/fd/9 ] && ! [ "$home/lock" -ef /proc/self/fd/9 ]; then
+        exec 9>&-
+        take_lock "$1"
+        return
+    fi
     recover
 }
 
@@ -121,14 +152,24 @@ drop_lock()
     state=idle
 }
 
-# What a session that died has left is put right before anything else, unless another one is just at it.
+# Is a change of another session under way, or was it left so?
+begun()
+{
+    [ "$state" = idle ] && [ -z "$open" ] && [ -s "$home/begin" ]
+}
+
+# What a session that died has left is put right before anything else. Another one that is just at it is awaited for
+# SECONDS; then $open.
 heal()
 {
-    [ "$state" = idle ] && [ -d "$home" ] || return 0
-    [ -e "$home/begin" ] || return 0
-    if take_lock 0; then
-        exec 9>&-
-    fi
+    open=
+    while begun; do
+        take_lock "$1"
+        case $? in
+        0) exec 9>&- ;;
+        *) open=' open' ;;
+        esac
+    done
 }
 
 # ---- the loop
@@ -141,14 +182,30 @@ next()
         read -r request
         return
     fi
-    request=$(timeout "$beat" head -n 1 9>&-)
-    [ -n "$request" ] || settle
+    patient_line || {
+        settle
+        stuck=
+    }
+    request=$line
     return 0
+}
+
+# A line within $beat seconds, in $line. (With a descriptor closed for head, or it would be one more to hold the lock.)
+patient_line()
+{
+    line=
+    if [ -n "$patience" ]; then
+        # shellcheck disable=SC3045
+        read -r -t "$beat" line || line=
+    else
+        line=$(timeout "$beat" head -n 1 9>&-)
+    fi
+    [ -n "$line" ]
 }
 
 start()
 {
-    for n in cat cp flock head ln mkdir mv rm sha256sum sync tail timeout wc; do
+    for n in cat cp flock head ln mkdir mv rm sed sha256sum sort sync tail timeout tr wc; do
         command -v "$n" >/dev/null 2>&1 || {
             say failed "$n is missing on the host: install it"
             exit 1
@@ -160,7 +217,7 @@ start()
     fi
     cd "$dir" || exit 1
     trap 'settle; exit 1' INT TERM
-    heal
+    heal 0
     say ready
 }
 
@@ -182,10 +239,8 @@ while next; do
     prepare) do_prepare "$@" ;;
     commit) do_commit "$@" ;;
     rollback) do_rollback "$@" ;;
-    abort | forget)
-        settle
-        say ok
-        ;;
+    abort) do_abort ;;
+    forget) do_forget ;;
     ping) say ok ;;
     *)
         settle
@@ -195,3 +250,4 @@ while next; do
     esac
 done
 settle
+[ -z "$made" ] || rm -rf "$job"

@@ -1,223 +1,65 @@
 #!/bin/sh
 # shellcheck disable=SC2034,SC2154 # settings and names of agent.sh
-# The part of agent.sh that changes files: putting in place, the two commands, putting back. Functions only; it comes
-# before agent.sh in what is sent to a host.
-
-# ---- putting back
-
-read_journal() # in $mark, $was_job, $back and $gone; fails when it is not complete: nothing was renamed then
-{
-    mark=
-    was_job=
-    back=
-    gone=
-    while read -r what name; do
-        case $what in
-        job) was_job=$name ;;
-        had) back="$back $name" ;;
-        new) gone="$gone $name" ;;
-        end | commit | rollback) mark=$what ;;
-        esac
-    done <"$home/begin"
-    [ -n "$mark" ]
-}
-
-# With the lock. Whoever comes here finds neither old nor new by halves afterwards.
-recover()
-{
-    if [ -e "$home/begin" ]; then
-        if read_journal; then
-            settle_journal
-        else
-            rm -rf "$home/begin"
-        fi
-    fi
-    for n in "$home"/job.*; do
-        if [ -d "$n" ] && [ "$n" != "$job" ] && ! kill -0 "${n##*.}" 2>/dev/null; then rm -rf "$n"; fi
-    done
-    return 0
-}
-
-settle_journal()
-{
-    mine=$job
-    job=$was_job
-    before=
-    secs=60
-    said=
-    case $mark in
-    end) if put_back; then forget; fi ;;
-    rollback) undo ;;
-    commit) if run "$reload_cmd"; then forget; else undo; fi ;;
-    esac
-    job=$mine
-}
-
-forget()
-{
-    rm -rf "$home/begin" "$job"
-}
-
-# $back and $gone of $job; can be done again as long as the journal is there.
-put_back()
-{
-    set --
-    for n in $back; do
-        [ -e "$job/old/$n" ] || [ -h "$job/old/$n" ] || continue
-        # mv refuses what is one file. Every sh that there is has -ef.
-        # shellcheck disable=SC3013
-        [ "$job/old/$n" -ef "$n" ] || set -- "$@" "$job/old/$n"
-    done
-    [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
-    for n in $gone; do
-        [ ! -e "$n" ] || rm -f -- "$n" || return 1
-    done
-}
-
-# The reload failed here or on another host: old files, and what was in force before.
-undo()
-{
-    echo rollback >>"$home/begin"
-    first=$said
-    [ -z "$before" ] || keep_new
-    said=$(put_back 2>&1) || {
-        keep_journal "$first"
-        return
-    }
-    if run "$reload_cmd"; then
-        said=$first
-    else
-        said="$first; and with the old files: $said"
-    fi
-    forget
-}
-
-# For the reload that follows, what will be old then.
-keep_new()
-{
-    set --
-    for n in $back $gone; do
-        [ ! -f "$n" ] || set -- "$@" "$n"
-    done
-    before=$dir$job/new
-    [ $# -eq 0 ] || ln -- "$@" "$before/" 2>/dev/null || before=
-}
-
-# The old files cannot be put back: the journal and all it names stays, for whoever takes the lock next.
-keep_journal() # WHY
-{
-    said="$1; and the old files cannot be put back: $said"
-    turn=$((turn + 1))
-    job=$home/job.$turn.$$
-}
-
-# The end of a transaction that nobody decides any more.
-settle()
-{
-    case $state in
-    prepared) if put_back 2>/dev/null; then forget; else keep_journal ""; fi ;;
-    committed) forget ;;
-    esac
-    drop_lock
-}
-
-# ---- commands of the user
-
-# COMMAND: 0; 1: it failed; 2: it did not end in $secs. What it said is in $said; of a success, only a first line
-# "note: TEXT". It may know from $before what has changed.
-run()
-{
-    said=
-    [ -n "$1" ] || return 0
-    changed=$back$gone
-    (
-        unset BALANCERFS_OLD BALANCERFS_CHANGED
-        if [ -n "$before" ] && [ ${#changed} -lt 100000 ]; then
-            BALANCERFS_OLD=$before BALANCERFS_CHANGED=${changed# }
-            export BALANCERFS_OLD BALANCERFS_CHANGED
-        fi
-        trap - PIPE
-        if [ -n "$has_lc" ]; then LC_ALL=$their_lc; else unset LC_ALL; fi
-        TMPDIR=$tmpdir
-        export TMPDIR
-        exec timeout -k 2 "$secs" sh -c "$1"
-    ) </dev/null >"$job/out" 2>&1 9>&-
-    rc=$?
-    if [ $rc -eq 0 ]; then
-        read -r said <"$job/out" || true
-        case $said in
-        'note: '*) said=${said#note: } ;;
-        *) said= ;;
-        esac
-        return 0
-    fi
-    said=$(excerpt "$job/out" 2>/dev/null)
-    case $rc in
-    124 | 137 | 143)
-        said="it did not end within $secs s${said:+: $said}"
-        return 2
-        ;;
-    esac
-    said=${said:-"exit status $rc"}
-    return 1
-}
-
-excerpt() # FILE: all of it, or its beginning and its end
-{
-    if [ "$(wc -c <"$1")" -le 8192 ]; then
-        cat "$1"
-    else
-        head -c 4096 "$1"
-        echo ' ...'
-        tail -c 4096 "$1"
-    fi
-}
+# The part of agent.sh that goes forward: prepare, and the decision. Functions only; it comes between agent_undo.sh and
+# agent.sh in what is sent to a host.
 
 # ---- prepare
 
-# put:NAME:LENGTH and cut:NAME, in $puts (with lengths in $lens) and $cuts; those that are there now, in $had.
+# put:NAME:LINES, cut:NAME and see:NAME (as it was read, and stays so), in $puts (with $lines), $cuts and $sees. $quiet:
+# no server need be told.
 parse()
 {
     puts=
-    lens=
+    lines=
     cuts=
-    had=
+    sees=
+    quiet=yes
     for item; do
         name=${item#*:}
         name=${name%%:*}
         case $name in
+        "$record") ;;
         '' | [!A-Za-z0-9]* | *[!A-Za-z0-9_.-]*) return 1 ;;
         esac
         case $item in
         put:*:*[!0-9]*) return 1 ;;
-        put:*:*) puts="$puts $name" lens="$lens ${item##*:}" ;;
+        put:*:*) puts="$puts $name" lines="$lines ${item##*:}" ;;
         cut:*) cuts="$cuts $name" ;;
+        see:*) sees="$sees $name" ;;
         *) return 1 ;;
         esac
-        if [ -e "$name" ] || [ -h "$name" ]; then had="$had $name"; fi
+        case $item in
+        *:"$record"* | see:*) ;;
+        *) quiet= ;;
+        esac
     done
 }
 
-# The contents, complete, in $job/new; without the lock. An old file's mode and owner are kept.
+make_job()
+{
+    [ -z "$made" ] || return 0
+    umask 077
+    mkdir -p "$job/new" "$job/old" 2>/dev/null && made=yes
+    umask 022
+}
+
+# The contents, complete, in $job/new; without the lock. An old file's mode and owner are kept. What comes short is not
+# noticed here: then no commit can follow either.
 # shellcheck disable=SC2086
 receive() # TOTAL
 {
-    (umask 077 && mkdir -p "$job/new" "$job/old") || return 1
+    [ -n "$made" ] || mkdir -p "$job/new" "$job/old" || return 1
     set -- "$1"
     for n in $puts; do
         [ ! -f "$n" ] || set -- "$@" "$n"
     done
-    one=$1
+    total=$1
     shift
     [ $# -eq 0 ] || cp -p -- "$@" "$job/new/" || return 1
     case $puts in
     '') ;;
-    ' '*' '*)
-        take "$one" >"$job/in" && [ "$(wc -c <"$job/in")" -eq "$one" ] && divide && rm "$job/in"
-        ;;
-    *)
-        take "$one" >"$job/new/${puts# }" && [ "$(wc -c <"$job/new/${puts# }")" -eq "$one" ]
-        ;;
+    ' '*' '*) take "$total" >"$job/in" && divide ;;
+    *) take "$total" >"$job/new/${puts# }" ;;
     esac
 }
 
@@ -230,39 +72,88 @@ take() # LENGTH
     fi
 }
 
-# $job/in into $puts by $lens.
+# $job/in into $puts by $lines, as many at once as sed may have open.
 # shellcheck disable=SC2086
 divide()
 {
-    set -- $lens
+    set -- $lines
     at=1
+    script=
+    some=0
     for n in $puts; do
-        tail -c "+$at" "$job/in" | head -c "$1" >"$job/new/$n" || return 1
+        if [ "$1" -eq 0 ]; then
+            true >"$job/new/$n" || return 1
+        else
+            script="$script$at,$((at + $1 - 1))w $job/new/$n$nl"
+            some=$((some + 1))
+        fi
+        if [ $some -eq 200 ]; then
+            sed -n "$script" "$job/in" || return 1
+            script=
+            some=0
+        fi
         at=$((at + $1))
         shift
     done
+    [ -z "$script" ] || sed -n "$script" "$job/in" || return 1
+    # Not every sed tells that the disk is full.
+    cd "$job/new" || return 1
+    sizes=$(wc -c -- $puts)
+    set -- ${sizes##*"$nl"}
+    [ "$1" -eq "$total" ] || {
+        echo "the contents came short"
+        return 1
+    }
 }
 
-# Is what the client's edit started from still what is here?
+# Is what the client's edit started from still what is here? 1: no; 2: there is something that nobody can edit, $odd.
+# What is to be put in place is digested with it, for learn.
 # shellcheck disable=SC2086
 fresh() # SEQ
 {
+    odd=
+    learnt=
     [ "$1" = "$seq" ] || return 1
     look
     [ "$names" = "$known_names" ] || return 1
+    for n in $had $cuts $sees; do
+        case "$names " in
+        *" $n "*) continue ;;
+        esac
+        [ -e "$n" ] || [ -h "$n" ] || continue
+        odd=$n
+        return 2
+    done
     for n in $cuts; do
-        case "$names " in *" $n "*) ;; *) return 1 ;; esac
+        case " $had " in *" $n "*) ;; *) return 1 ;; esac
     done
-    for n in $had; do
-        case "$names " in *" $n "*) ;; *) return 1 ;; esac
+    set -- $had
+    for n in $sees; do
+        case "$names " in *" $n "*) set -- "$@" "$n" ;; esac
     done
-    [ -n "$had" ] || return 0
-    now=$(sha256sum -- $had 2>/dev/null) || return 1
-    while read -r line; do
-        case "$nl$known$nl" in *"$nl$line$nl"*) ;; *) return 1 ;; esac
+    for n in $puts; do set -- "$@" "$job/new/$n"; done
+    [ $# -gt 0 ] || return 0
+    now=$(sha256sum -- "$@" 2>/dev/null) || return 1
+    while read -r sum n; do
+        case $n in
+        "$job"/*) learnt="$learnt$sum  ${n##*/}$nl" ;;
+        *) case "$nl$known" in *"$nl$sum  $n$nl"*) ;; *) return 1 ;; esac ;;
+        esac
     done <<END
 $now
 END
+}
+
+# After a change of its own a session still knows what is there, without reading it.
+# shellcheck disable=SC2086
+learn()
+{
+    set --
+    for n in $puts $cuts; do set -- "$@" -e "/  $n\$/d"; done
+    known=$({ printf '%s' "$known" | sed "$@"; printf '%s' "$learnt"; } | sort -k 2)
+    [ -z "$known" ] || known=$known$nl
+    [ -z "$gone$cuts" ] || known_names=$(printf '%s' "$known" | sed 's/.*  / /' | tr -d '\n')
+    seq=$((seq + 1))
 }
 
 # Journal first and on disk, then the renames, in the client's order; removals last.
@@ -274,73 +165,79 @@ put_in_place()
         echo "job $job" || return 1
         for n in $back; do echo "had $n"; done
         for n in $gone; do echo "new $n"; done
+        [ -z "$quiet" ] || echo quiet
         echo end
     } >"$home/begin" || return 1
     set --
     for n in $puts; do set -- "$@" "$job/new/$n"; done
-    sync -- "$@" "$home/begin" "$home" 2>/dev/null || sync
+    sync -- "$@" "$home/begin" "$job/old" "$job" "$home" 2>/dev/null || sync
     [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
     [ -z "$cuts" ] || rm -f -- $cuts
 }
 
+# There are four ways out: prepared; nothing changed, with the lock dropped; the same, and the session ends since what is
+# still to come is no request; bad.
 do_prepare() # SEQ WAIT SECONDS TOTAL ITEM...
 {
     want=$1 wait=$2 secs=$3 total=$4
     shift 4
-    was=$state
-    if [ "$was" = locked ]; then say go; fi
+    say go
     if ! parse "$@"; then
+        settle
         say bad
         exit 1
     fi
-    said=$(receive "$total" 2>&1) || {
-        refuse "${said:-the contents came short}"
-        # What was not read of them is no request.
+    if own_home; then
+        make_job
+        said=$(receive "$total" 2>&1)
+    else
+        said=$(make_lock 2>&1) && false
+    fi || {
+        refuse failed "${said:-nothing was heard for too long}"
         exit 1
     }
-    if [ "$was" != locked ]; then
+    if [ "$state" != locked ]; then
         take_lock "$wait"
         case $? in
-        1) refuse "$said"; return ;;
-        2) refuse_as busy; return ;;
+        1) refuse failed "$said"; return ;;
+        2) refuse busy; return ;;
         esac
     fi
-    # Only now is it certain what is there.
-    had=
-    back=
-    gone=
-    for n in $puts $cuts; do
-        if [ -e "$n" ] || [ -h "$n" ]; then had="$had $n"; else gone="$gone $n"; fi
-    done
-    back=$had
-    before=$dir$job/old
-    if ! fresh "$want"; then
-        refuse_as stale
-        return
-    fi
-    if ! said=$(put_in_place 2>&1); then
+    find_old
+    fresh "$want"
+    case $? in
+    1) refuse stale; return ;;
+    2) refuse failed "$dir$odd is no file that can be read"; return ;;
+    esac
+    if [ -n "$puts$cuts" ] && ! said=$(put_in_place 2>&1); then
         withdraw
-        refuse "$said"
+        refuse failed "$said"
         return
     fi
     state=prepared
     run "$test_cmd"
     case $? in
     0) say prepared ;;
-    1)
-        withdraw
-        refuse_as test "$said"
-        ;;
-    2)
-        withdraw
-        refuse_as slow "$said"
-        ;;
+    1) withdraw; refuse test "$said" ;;
+    2) withdraw; refuse slow "$said" ;;
     esac
+}
+
+# Only with the lock is it certain what is there.
+find_old()
+{
+    back=
+    gone=
+    for n in $puts $cuts; do
+        if [ -e "$n" ] || [ -h "$n" ]; then back="$back $n"; else gone="$gone $n"; fi
+    done
+    had=$back
+    before=$dir$job/old
 }
 
 withdraw()
 {
-    [ -e "$home/begin" ] || return 0
+    [ -s "$home/begin" ] || return 0
     why=$said
     if said=$(put_back 2>&1); then
         said=$why
@@ -350,16 +247,13 @@ withdraw()
     fi
 }
 
-refuse_as() # WORD [TEXT]
+refuse() # WORD [TEXT]
 {
-    rm -rf "$job"
+    [ -n "$stuck" ] || rm -rf "$job"
+    made=
     drop_lock
-    say "$1" "${2-}"
-}
-
-refuse() # TEXT
-{
-    refuse_as failed "$1"
+    if [ -z "$stuck" ]; then say "$1" "${2-}"; else say stuck "${2-}"; fi
+    stuck=
 }
 
 # ---- the decision
@@ -367,47 +261,76 @@ refuse() # TEXT
 do_commit() # SECONDS
 {
     secs=$1
+    say go
     if [ "$state" != prepared ]; then
         say gone
         return
     fi
-    if ! said=$( (echo commit >>"$home/begin") 2>&1); then
-        withdraw
-        refuse "$said"
-        return
+    if [ -n "$puts$cuts" ]; then
+        if ! said=$( (echo commit >>"$home/begin") 2>&1); then
+            withdraw
+            refuse failed "$said"
+            return
+        fi
+        sync -- "$home/begin" ./ 2>/dev/null 9>&- &
     fi
-    sync -- "$home/begin" ./ 2>/dev/null 9>&- &
     run "$reload_cmd"
     rc=$?
     wait
     state=committed
-    if [ $rc -eq 0 ]; then
-        say ok "$said"
-        return
-    fi
-    undo
-    drop_lock
     case $rc in
-    1) say reload "$said" ;;
-    2) say slow "$said" ;;
+    0) say ok "$said" ;;
+    1) undo; refuse reload "$said" ;;
+    2) undo; refuse slow "$said" ;;
     esac
 }
 
 do_rollback() # SECONDS
 {
     secs=$1
+    say go
     if [ "$state" != committed ]; then
         say gone
         return
     fi
     said=
-    undo
-    drop_lock
-    if [ -z "$said" ]; then say ok; else say failed "${said#; and }"; fi
+    if [ -n "$puts$cuts" ]; then undo; fi
+    said=${said#; and }
+    if [ -z "$said" ]; then refuse ok; else refuse failed "$said"; fi
+}
+
+do_forget()
+{
+    if [ "$state" != committed ]; then
+        settle
+        say ok
+        return
+    fi
+    settle
+    if [ -z "$puts$cuts" ]; then
+        say ok "$seq"
+        return
+    fi
+    say ok $((seq + 1))
+    learn
+    make_job
+}
+
+do_abort()
+{
+    settle
+    if [ -n "$stuck" ]; then
+        say stuck "$said"
+        stuck=
+        return
+    fi
+    say ok
+    make_job
 }
 
 do_lock() # WAIT
 {
+    say go
     take_lock "$1"
     case $? in
     0) state=locked && say ok ;;

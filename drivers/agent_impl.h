@@ -15,6 +15,7 @@ struct agent {
     size_t used; /* of in: the current answer, dropped before the next */
     char seq[24];
     char note[200];
+    int64_t patience_ms; /* for the first word of an answer */
     bool locked;
 };
 

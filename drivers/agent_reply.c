@@ -1,6 +1,7 @@
 /* Reading what agent.sh answers. Whatever a host sends, it is taken as it should be or not at all.
  */
 #include "drivers/agent_reply.h"
+#include "drivers/missed.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,14 +92,17 @@ static bool line_next(const char **text, const char *end, struct line *l)
 
 static bool name_copy(char *out, size_t size, const char *from, const char *to)
 {
-    if (from == to || (size_t)(to - from) >= size || *from == '.' || *from == '-')
+    size_t len = (size_t)(to - from);
+    bool is_record = len == strlen(MISSED_FILE) && memcmp(from, MISSED_FILE, len) == 0;
+
+    if (len == 0 || len >= size || ((*from == '.' || *from == '-') && !is_record))
         return false;
     for (const char *c = from; c < to; c++)
         if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
               *c == '_' || *c == '.' || *c == '-'))
             return false;
-    memcpy(out, from, (size_t)(to - from));
-    out[to - from] = '\0';
+    memcpy(out, from, len);
+    out[len] = '\0';
     return true;
 }
 

@@ -150,6 +150,7 @@ struct agent *agent_open(const struct remote_config *c, size_t host, const struc
         return NULL;
     }
     a->host = remote_host_name(c, host);
+    a->patience_ms = remote_connect_ms(c);
     a->test_name = s->test_name ? s->test_name : s->test_cmd;
     a->reload_name = s->reload_name ? s->reload_name : s->reload_cmd;
     if (nonce_make(a->nonce, err) == 0) {

@@ -55,8 +55,24 @@ static const char *text_option(const struct confdir *c, const char *name)
     return text ? text : "";
 }
 
+static int edit(const void *arg, const struct files *in, const struct change *changes, size_t n,
+                struct files *out, struct error *err)
+{
+    const struct confdir *c = arg;
+
+    return c->dialect->edit(&c->settings, in, changes, n, out, err);
+}
+
+static void list(const void *arg, const struct files *in, struct listing *out)
+{
+    const struct confdir *c = arg;
+
+    c->dialect->list(&c->settings, in, out);
+}
+
 static int hosts_open(struct confdir *c, struct error *err)
 {
+    const struct hosts_dialect dialect = {edit, list, c, c->settings.main_file};
     const struct agent_setup setup = {
         .dir = c->settings.include_dir,
         .suffix = c->dialect->suffix,
@@ -75,7 +91,7 @@ static int hosts_open(struct confdir *c, struct error *err)
                              "min_hosts: all, or a number from 1 to "
                              "%zu",
                              remote_host_count(c->remote));
-    c->hosts = hosts_new(c->remote, &setup, quorum, err);
+    c->hosts = hosts_new(c->remote, &setup, &dialect, quorum, err);
     return c->hosts ? 0 : -1;
 }
 
@@ -115,22 +131,31 @@ static int64_t deadline(const struct confdir *c)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-int confdir_get_pools(void *lb, struct listing *out, struct error *err)
+static int pools_list(struct confdir *c, struct listing *out, struct error *err)
 {
-    struct confdir *c = lb;
-
     if (hosts_read(c->hosts, deadline(c), err) != 0)
         return -1;
     listing_is_whole(out);
     for (size_t i = 0; i < hosts_count(c->hosts); i++) {
-        const struct files *files = hosts_files(c->hosts, i);
+        struct files files;
 
-        if (!files)
+        if (!hosts_files(c->hosts, i, &files))
             continue;
         listing_host(out, remote_host_name(c->remote, i));
-        c->dialect->list(&c->settings, files, out);
+        c->dialect->list(&c->settings, &files, out);
     }
     return 0;
+}
+
+int confdir_get_pools(void *lb, struct listing *out, struct error *err)
+{
+    struct confdir *c = lb;
+    int result;
+
+    hosts_take(c->hosts);
+    result = pools_list(c, out, err);
+    hosts_give(c->hosts);
+    return result;
 }
 
 /* One pool of a listing into another. */
@@ -149,16 +174,16 @@ static void pool_copy(const struct listing *from, const char *pool, struct listi
 static int host_nodes(struct confdir *c, size_t host, const char *pool, struct listing *out,
                       struct error *err)
 {
-    const struct files *files = hosts_files(c->hosts, host);
+    struct files files;
     struct listing *all;
     int result;
 
-    if (!files)
+    if (!hosts_files(c->hosts, host, &files))
         return 0;
     all = listing_new(NULL);
     if (!all)
         return error_set(err, ENOMEM, "out of memory");
-    c->dialect->list(&c->settings, files, all);
+    c->dialect->list(&c->settings, &files, all);
     result = listing_finish(all, err);
     if (result == 0) {
         listing_host(out, remote_host_name(c->remote, host));
@@ -172,55 +197,26 @@ static int host_nodes(struct confdir *c, size_t host, const char *pool, struct l
 int confdir_get_nodes(void *lb, const struct pool *pool, struct listing *out, struct error *err)
 {
     struct confdir *c = lb;
+    int result;
 
-    if (hosts_read(c->hosts, deadline(c), err) != 0)
-        return -1;
-    for (size_t i = 0; i < hosts_count(c->hosts); i++)
-        if (host_nodes(c, i, pool->name, out, err) != 0)
-            return -1;
-    return 0;
+    hosts_take(c->hosts);
+    result = hosts_read(c->hosts, deadline(c), err);
+    for (size_t i = 0; result == 0 && i < hosts_count(c->hosts); i++)
+        result = host_nodes(c, i, pool->name, out, err);
+    hosts_give(c->hosts);
+    return result;
 }
 
 /* ---- changing ----------------------------------------------------------------------------- */
 
-struct edit {
-    const struct confdir *confdir;
-    const struct change *changes;
-    size_t n;
-};
-
-static int edit(const void *arg, const struct files *in, struct files *out, struct error *err)
-{
-    const struct edit *e = arg;
-
-    return e->confdir->dialect->edit(&e->confdir->settings, in, e->changes, e->n, out, err);
-}
-
-/* A server that refuses to be without a pool has rules that refer to it. */
-static void tell_use(const struct edit *e, struct error *err)
-{
-    const struct dialect *d = e->confdir->dialect;
-    char why[sizeof err->text];
-
-    for (size_t i = 0; i < e->n && d->in_use; i++) {
-        const struct change *c = &e->changes[i];
-
-        if (c->kind != DELETE_POOL || !d->in_use(&c->pool, err->text))
-            continue;
-        memcpy(why, err->text, sizeof why);
-        (void)error_set(err, EBUSY, "pool %s is in use: %s", c->pool.name, why);
-        return;
-    }
-}
-
 int confdir_apply(void *lb, const struct change *changes, size_t n, struct error *err)
 {
     struct confdir *c = lb;
-    const struct edit e = {c, changes, n};
-    int result = hosts_change(c->hosts, edit, &e, deadline(c), err);
+    int result;
 
-    if (result != 0 && err->num == EREMOTEIO)
-        tell_use(&e, err);
+    hosts_take(c->hosts);
+    result = hosts_change(c->hosts, changes, n, deadline(c), err);
+    hosts_give(c->hosts);
     return result;
 }
 
@@ -234,17 +230,21 @@ void confdir_status(void *lb, struct status *out)
 int confdir_probe(void *lb, struct status *out, struct error *err)
 {
     struct confdir *c = lb;
-    int result = hosts_read(c->hosts, deadline(c), err);
+    int result;
 
+    hosts_take(c->hosts);
+    result = hosts_read(c->hosts, deadline(c), err);
     for (size_t i = 0; i < hosts_count(c->hosts); i++) {
-        const struct files *files = hosts_files(c->hosts, i);
+        struct files files;
         struct error why = {0};
+        bool is_read = hosts_files(c->hosts, i, &files);
         char text[64];
 
         (void)hosts_failure(c->hosts, i, &why);
-        (void)snprintf(text, sizeof text, "%zu files", files ? files->n : 0);
-        status_step(out, remote_host_name(c->remote, i), "read", files != NULL,
-                    files ? text : why.text);
+        (void)snprintf(text, sizeof text, "%zu files", is_read ? files.n : 0);
+        status_step(out, remote_host_name(c->remote, i), "read", is_read,
+                    is_read ? text : why.text);
     }
+    hosts_give(c->hosts);
     return result;
 }

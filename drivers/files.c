@@ -58,6 +58,54 @@ const struct file *files_find(const struct files *f, const char *name)
     return f->n ? bsearch(&key, f->at, f->n, sizeof *f->at, by_name) : NULL;
 }
 
+bool files_has(const struct files *f, const char *name)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (strcmp(f->at[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void remove_at(struct files *f, size_t i)
+{
+    free(f->at[i].name);
+    free(f->at[i].text);
+    memmove(&f->at[i], &f->at[i + 1], (f->n - i - 1) * sizeof *f->at);
+    f->n--;
+}
+
+static void newline_add(struct files *f, struct file *file)
+{
+    char *longer;
+
+    if (!file->len || file->text[file->len - 1] == '\n')
+        return;
+    longer = realloc(file->text, file->len + 2);
+    if (!longer) {
+        f->failed = true;
+        return;
+    }
+    memcpy(longer + file->len, "\n", 2);
+    file->text = longer;
+    file->len++;
+}
+
+void files_apply(struct files *f, const struct files *change)
+{
+    for (size_t i = 0; i < change->n; i++) {
+        const struct file *c = &change->at[i], *old = files_find(f, c->name);
+
+        if (old)
+            remove_at(f, (size_t)(old - f->at));
+        if (!c->text)
+            continue;
+        files_add(f, c->name, c->text, c->len, "");
+        if (!f->failed)
+            newline_add(f, &f->at[f->n - 1]);
+        files_sort(f);
+    }
+}
+
 void files_clear(struct files *f)
 {
     for (size_t i = 0; i < f->n; i++) {

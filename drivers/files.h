@@ -27,6 +27,9 @@ struct files {
 void files_add(struct files *f, const char *name, const char *text, size_t len, const char *digest);
 void files_sort(struct files *f);                                       /* by strcmp of names */
 const struct file *files_find(const struct files *f, const char *name); /* sorted only; or NULL */
+bool files_has(const struct files *f, const char *name);                /* sorted or not */
+/* What f (sorted) is once change was made there: texts get a final newline. */
+void files_apply(struct files *f, const struct files *change);
 void files_clear(struct files *f);
 
 #endif

@@ -9,210 +9,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RETRY_MS 2000  /* after a failed connection the same error is given so long */
-#define PING_MS 20000  /* an idle session is asked so often: only that finds a frozen host */
-#define ANSWER_MS 5000 /* for an answer to it */
-
-/* ---- the session -------------------------------------------------------------------------- */
-
-static void session_end(struct host *h)
-{
-    agent_close(h->agent);
-    h->agent = NULL;
-    h->knows = h->holding = false;
-}
-
-static void session_failed(struct host *h, const struct error *err)
-{
-    h->failure = *err;
-    h->retry_at = clock_now_ms() + RETRY_MS;
-}
-
-/* An open session, or AGENT_LOST with h->err. */
-static enum agent_result session_need(struct host *h)
-{
-    int64_t deadline = clock_now_ms() + remote_connect_ms(h->hosts->config);
-
-    if (h->agent)
-        return AGENT_OK;
-    if (clock_now_ms() < h->retry_at) {
-        h->err = h->failure;
-        return AGENT_LOST;
-    }
-    if (deadline > h->deadline)
-        deadline = h->deadline;
-    h->agent = agent_open(h->hosts->config, h->index, &h->hosts->setup, deadline, &h->err);
-    if (h->agent)
-        return AGENT_OK;
-    session_failed(h, &h->err);
-    return AGENT_LOST;
-}
-
-/* ---- steps -------------------------------------------------------------------------------- */
-
-static enum agent_result read_once(struct host *h)
-{
-    enum agent_result result = session_need(h);
-
-    if (result != AGENT_OK)
-        return result;
-    result = agent_read(h->agent, h->knows, &h->files, h->deadline, &h->err);
-    h->knows = result == AGENT_OK || result == AGENT_SAME;
-    return h->knows ? AGENT_OK : result;
-}
-
-static enum agent_result lock_once(struct host *h)
-{
-    enum agent_result result = session_need(h);
-
-    if (result == AGENT_OK)
-        result = agent_lock(h->agent, h->wait_s, h->deadline, &h->err);
-    h->holding = result == AGENT_OK;
-    return result;
-}
-
-/* A session that was open before may have died unnoticed: that is no error yet. */
-static enum agent_result twice(struct host *h, enum agent_result once(struct host *))
-{
-    bool was_open = h->agent && !h->holding;
-    enum agent_result result = once(h);
-
-    if (result != AGENT_LOST || !was_open || h->err.num == ETIMEDOUT)
-        return result;
-    session_end(h);
-    return once(h);
-}
-
-static enum agent_result do_prepare(struct host *h)
-{
-    enum agent_result result;
-
-    if (!h->agent || !h->knows)
-        return AGENT_STALE;
-    result = agent_prepare(h->agent, &h->change, h->wait_s, h->deadline, &h->err);
-    h->holding = result == AGENT_OK;
-    return result;
-}
-
-/* How the host took its last change, if it tells. */
-static void note_take(struct host *h, const char *note)
-{
-    if (!*note)
-        return;
-    (void)pthread_mutex_lock(&h->hosts->lock);
-    (void)snprintf(h->note, sizeof h->note, "%s", note);
-    (void)pthread_mutex_unlock(&h->hosts->lock);
-}
-
-/* Without a session there is nothing to commit: the loop has put the old files back, or will. */
-static enum agent_result do_commit(struct host *h)
-{
-    enum agent_result result;
-
-    if (!h->agent) {
-        (void)error_set(&h->err, EHOSTUNREACH, "%s: the session was lost before the reload",
-                        h->name);
-        return AGENT_REFUSED;
-    }
-    h->knows = false;
-    result = agent_commit(h->agent, h->deadline, &h->err);
-    h->holding = result == AGENT_OK;
-    note_take(h, agent_note(h->agent));
-    return result;
-}
-
-static enum agent_result do_end(struct host *h,
-                                enum agent_result end(struct agent *, int64_t, struct error *))
-{
-    enum agent_result result;
-
-    h->holding = false;
-    if (!h->agent) {
-        (void)error_set(&h->err, EIO, "%s: the session was lost", h->name);
-        return AGENT_LOST;
-    }
-    h->knows = false;
-    result = end(h->agent, h->deadline, &h->err);
-    return result;
-}
-
-static bool same_text(const struct file *want, const struct file *have)
-{
-    size_t len = want->len;
-
-    if (have->len != len && (have->len != len + 1 || have->text[len] != '\n'))
-        return false;
-    return memcmp(want->text, have->text, len) == 0;
-}
-
-static bool in_force(const struct host *h)
-{
-    for (size_t i = 0; i < h->change.n; i++) {
-        const struct file *want = &h->change.at[i];
-        const struct file *have = files_find(&h->files, want->name);
-
-        if (want->text ? !have || !same_text(want, have) : have != NULL)
-            return false;
-    }
-    return true;
-}
-
-/* With its lock, which the lost loop gives up within its patience, a host tells what is so. */
-static enum agent_result settle_once(struct host *h)
-{
-    enum agent_result result;
-
-    h->retry_at = 0;
-    h->wait_s = 1 + agent_beat_ms() / 1000;
-    result = lock_once(h);
-    if (result == AGENT_OK)
-        result = read_once(h);
-    if (result == AGENT_OK)
-        result = agent_abort(h->agent, h->deadline, &h->err);
-    h->holding = false;
-    return result;
-}
-
-static enum agent_result do_settle(struct host *h)
-{
-    struct error lost = h->err;
-    enum agent_result result;
-
-    while ((result = settle_once(h)) != AGENT_OK && clock_left_ms(h->deadline) > 0) {
-        session_end(h);
-        (void)poll(NULL, 0, 200);
-    }
-    h->err = lost;
-    if (result == AGENT_OK)
-        return in_force(h) ? AGENT_OK : AGENT_REFUSED;
-    return AGENT_LOST;
-}
-
-static enum agent_result step_do(struct host *h, enum step step)
-{
-    switch (step) {
-    case STEP_READ:
-        return twice(h, read_once);
-    case STEP_LOCK:
-        return twice(h, lock_once);
-    case STEP_PREPARE:
-        return do_prepare(h);
-    case STEP_COMMIT:
-        return do_commit(h);
-    case STEP_SETTLE:
-        return do_settle(h);
-    case STEP_ROLLBACK:
-        return do_end(h, agent_rollback);
-    case STEP_ABORT:
-        return do_end(h, agent_abort);
-    case STEP_FORGET:
-        return do_end(h, agent_forget);
-    case STEP_NONE:
-    case STEP_QUIT:
-        break;
-    }
-    return AGENT_OK;
-}
+#define PING_MS 20000    /* an idle session is asked so often: only that finds a frozen host */
+#define ANSWER_MS 5000   /* for an answer to it */
+#define MAKE_UP_MS 20000 /* for a host that is back, and between two tries */
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -236,6 +35,15 @@ static void status_note_result(struct host *h, int64_t began_ms)
     free(h->last_error);
     h->last_error = strdup(h->err.text);
     h->status.error_ms = clock_real_ms();
+}
+
+void host_error_note(struct host *h, const char *text)
+{
+    (void)pthread_mutex_lock(&h->hosts->lock);
+    free(h->last_error);
+    h->last_error = strdup(text);
+    h->status.error_ms = clock_real_ms();
+    (void)pthread_mutex_unlock(&h->hosts->lock);
 }
 
 /* ---- the thread --------------------------------------------------------------------------- */
@@ -270,10 +78,8 @@ static void idle_lost(struct host *h, const char *why)
     session_end(h);
     (void)pthread_mutex_lock(&h->hosts->lock);
     status_set(h, "unknown");
-    free(h->last_error);
-    h->last_error = strdup(why);
-    h->status.error_ms = clock_real_ms();
     (void)pthread_mutex_unlock(&h->hosts->lock);
+    host_error_note(h, why);
 }
 
 static void ping(struct host *h)
@@ -284,23 +90,66 @@ static void ping(struct host *h)
         idle_lost(h, err.text);
 }
 
+/* Of itself, so that a host that is back is used within seconds, and what it missed is made up
+ * for, or its files put right, before anybody asks. */
+static void come_back(struct host *h)
+{
+    struct hosts *hs = h->hosts;
+    struct error err;
+    enum agent_result result;
+
+    (void)pthread_mutex_lock(&hs->lock);
+    h->connecting = h->step == STEP_NONE;
+    (void)pthread_mutex_unlock(&hs->lock);
+    if (!h->connecting)
+        return;
+    result = session_open(h, INT64_MAX, &err);
+    (void)pthread_mutex_lock(&hs->lock);
+    h->connecting = false;
+    status_set(h, result == AGENT_OK ? "up" : "down");
+    hs->returned |= result == AGENT_OK;
+    (void)pthread_cond_broadcast(&hs->done);
+    (void)pthread_mutex_unlock(&hs->lock);
+    if (result != AGENT_OK)
+        host_error_note(h, err.text);
+}
+
+/* For poll(2): how long there is nothing to do but to listen. */
+static int idle_ms(const struct host *h, bool pending)
+{
+    int left;
+
+    if (pending)
+        return 0;
+    if (h->agent)
+        return h->holding ? agent_beat_ms() / 4 : PING_MS;
+    if (!h->was_up && h->hosts->quorum == h->hosts->n)
+        return -1;
+    (void)pthread_mutex_lock(&h->hosts->lock);
+    left = clock_left_ms(h->retry_at);
+    (void)pthread_mutex_unlock(&h->hosts->lock);
+    return left;
+}
+
 /* Until there may be a step; keeps the session alive, or notices that it is dead. */
 static void idle(struct host *h)
 {
     bool pending = false;
     struct pollfd fds[2] = {{h->wake, POLLIN, 0}, {-1, POLLIN, 0}};
-    int ready, patience = h->holding ? agent_beat_ms() / 4 : PING_MS;
+    int ready;
     uint64_t count;
 
     if (h->agent)
         fds[1].fd = agent_poll_fd(h->agent, &pending);
-    ready = poll(fds, 2, pending ? 0 : h->agent ? patience : -1);
+    ready = poll(fds, 2, idle_ms(h, pending));
     if (fds[0].revents)
         (void)!read(h->wake, &count, sizeof count);
     else if (h->agent && (fds[1].revents || pending) && !agent_idle(h->agent))
         idle_lost(h, "the session was closed");
     else if (h->agent && ready == 0 && !pending)
         ping(h);
+    else if (!h->agent && ready == 0)
+        come_back(h);
 }
 
 static void *host_main(void *arg)
@@ -317,31 +166,103 @@ static void *host_main(void *arg)
     return NULL;
 }
 
-/* ---- for the caller ----------------------------------------------------------------------- */
+/* ---- the watch ---------------------------------------------------------------------------- */
+
+static bool is_behind(const struct hosts *hs)
+{
+    for (size_t i = 0; i < hs->n; i++)
+        if (hs->at[i].status.missed && strcmp(hs->at[i].status.state, "up") == 0)
+            return true;
+    return false;
+}
+
+/* True when hosts have to be looked after; false: the end. */
+static bool watch_wait(struct hosts *hs)
+{
+    struct timespec end;
+    bool quit;
+
+    (void)pthread_mutex_lock(&hs->lock);
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += MAKE_UP_MS / 1000;
+    while (!hs->returned && !hs->quit)
+        if (!is_behind(hs))
+            (void)pthread_cond_wait(&hs->done, &hs->lock);
+        else if (pthread_cond_timedwait(&hs->done, &hs->lock, &end) == ETIMEDOUT)
+            break;
+    hs->returned = false;
+    quit = hs->quit;
+    (void)pthread_mutex_unlock(&hs->lock);
+    return !quit;
+}
+
+static void *watch_main(void *arg)
+{
+    struct hosts *hs = arg;
+    struct error ignored;
+
+    while (watch_wait(hs)) {
+        hosts_take(hs);
+        (void)hosts_read(hs, clock_now_ms() + MAKE_UP_MS, &ignored);
+        hosts_give(hs);
+    }
+    return NULL;
+}
+
+static void watch_end(struct hosts *hs)
+{
+    (void)pthread_mutex_lock(&hs->lock);
+    hs->quit = true;
+    (void)pthread_cond_broadcast(&hs->done);
+    (void)pthread_mutex_unlock(&hs->lock);
+    if (hs->watched)
+        (void)pthread_join(hs->watch, NULL);
+}
+
+/* ---- for whose turn it is ----------------------------------------------------------------- */
 
 static int host_start(struct host *h, struct error *err)
 {
-    int failed;
+    struct hosts *hs = h->hosts;
+    int failed = 0;
 
-    if (h->started)
-        return 0;
-    failed = pthread_create(&h->thread, NULL, host_main, h);
+    if (!hs->watched && hs->n > 1)
+        failed = pthread_create(&hs->watch, NULL, watch_main, hs);
+    hs->watched |= hs->n > 1 && !failed;
+    if (!failed && !h->started)
+        failed = pthread_create(&h->thread, NULL, host_main, h);
     if (failed)
         return error_set(err, failed, "cannot start a thread for %s", h->name);
     h->started = true;
     return 0;
 }
 
+/* Where others go on without a host that is tried right now, nobody waits for that. */
+static bool is_down(const struct host *h, enum step step)
+{
+    return h->connecting && h->failure.num && h->hosts->quorum < h->hosts->n &&
+           (step == STEP_READ || step == STEP_LOCK);
+}
+
 int host_begin(struct host *h, enum step step, int64_t deadline, struct error *err)
 {
     const uint64_t one = 1;
+    bool down;
 
     (void)pthread_mutex_lock(&h->hosts->lock);
     while (h->step != STEP_NONE)
         (void)pthread_cond_wait(&h->hosts->done, &h->hosts->lock);
-    h->step = step;
-    h->deadline = deadline;
+    down = is_down(h, step);
+    if (down) {
+        h->result = AGENT_LOST;
+        h->err = h->failure;
+    } else {
+        h->step = step;
+        h->deadline = deadline;
+    }
     (void)pthread_mutex_unlock(&h->hosts->lock);
+    if (down)
+        return 0;
     if (host_start(h, err) != 0) {
         h->step = STEP_NONE;
         h->result = AGENT_LOST;
@@ -360,6 +281,28 @@ void hosts_wait(struct hosts *hs)
             (void)pthread_cond_wait(&hs->done, &hs->lock);
     (void)pthread_mutex_unlock(&hs->lock);
 }
+
+bool host_knows(struct host *h)
+{
+    bool knows;
+
+    (void)pthread_mutex_lock(&h->hosts->lock);
+    knows = h->knows;
+    (void)pthread_mutex_unlock(&h->hosts->lock);
+    return knows;
+}
+
+void hosts_take(struct hosts *hs)
+{
+    (void)pthread_mutex_lock(&hs->turn);
+}
+
+void hosts_give(struct hosts *hs)
+{
+    (void)pthread_mutex_unlock(&hs->turn);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
 
 static int host_init(struct hosts *hs, size_t i)
 {
@@ -384,8 +327,20 @@ static void order_by_name(struct hosts *hs)
     }
 }
 
+static void locks_init(struct hosts *hs)
+{
+    pthread_condattr_t attributes;
+
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&hs->done, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_mutex_init(&hs->lock, NULL);
+    (void)pthread_mutex_init(&hs->turn, NULL);
+}
+
 struct hosts *hosts_new(const struct remote_config *c, const struct agent_setup *setup,
-                        size_t quorum, struct error *err)
+                        const struct hosts_dialect *dialect, size_t quorum, struct error *err)
 {
     struct hosts *hs = calloc(1, sizeof *hs);
     size_t n = remote_host_count(c);
@@ -394,6 +349,8 @@ struct hosts *hosts_new(const struct remote_config *c, const struct agent_setup 
         hs->at = calloc(n ? n : 1, sizeof *hs->at);
         hs->order = calloc(n ? n : 1, sizeof *hs->order);
     }
+    if (hs)
+        locks_init(hs);
     if (!hs || !hs->at || !hs->order) {
         hosts_free(hs);
         (void)error_set(err, ENOMEM, "out of memory");
@@ -401,10 +358,9 @@ struct hosts *hosts_new(const struct remote_config *c, const struct agent_setup 
     }
     hs->config = c;
     hs->setup = *setup;
-    hs->quorum = quorum;
+    hs->dialect = *dialect;
+    hs->quorum = hs->needed = quorum;
     hs->seed = (unsigned int)clock_real_ms() ^ (unsigned int)getpid();
-    (void)pthread_mutex_init(&hs->lock, NULL);
-    (void)pthread_cond_init(&hs->done, NULL);
     for (; hs->n < n; hs->n++)
         if (host_init(hs, hs->n) != 0) {
             (void)error_set(err, errno, "eventfd: %s", strerror(errno));
@@ -423,6 +379,7 @@ static void host_free(struct host *h)
         (void)pthread_join(h->thread, NULL);
     files_clear(&h->files);
     files_clear(&h->change);
+    files_clear(&h->sees);
     free(h->last_error);
     (void)close(h->wake);
 }
@@ -431,6 +388,7 @@ void hosts_free(struct hosts *hs)
 {
     if (!hs)
         return;
+    watch_end(hs);
     for (size_t i = 0; i < hs->n; i++)
         host_free(&hs->at[i]);
     free(hs->at);
@@ -443,9 +401,11 @@ size_t hosts_count(const struct hosts *hs)
     return hs->n;
 }
 
-const struct files *hosts_files(const struct hosts *hs, size_t host)
+bool hosts_files(const struct hosts *hs, size_t host, struct files *out)
 {
-    return hs->at[host].is_read ? &hs->at[host].files : NULL;
+    if (hs->at[host].is_read)
+        *out = host_pools(&hs->at[host]);
+    return hs->at[host].is_read;
 }
 
 int hosts_failure(const struct hosts *hs, size_t host, struct error *err)

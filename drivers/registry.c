@@ -14,7 +14,6 @@ static const struct driver *const drivers[] = {
     &exec_driver,
     &nginx_driver,
     &stingray_driver,
-    &varnish_driver,
 };
 /* clang-format on */
 

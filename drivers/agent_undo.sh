@@ -1,0 +1,194 @@
+#!/bin/sh
+# shellcheck disable=SC2034,SC2154 # settings and names of agent.sh
+# The part of agent.sh that goes back: the journal, the old files, and the two commands. Functions only; it comes first in
+# what is sent to a host.
+
+# ---- putting back
+
+read_journal() # in $mark, $was_job, $back, $gone and $quiet; fails when it is not complete: nothing was renamed then
+{
+    mark=
+    was_job=
+    back=
+    gone=
+    quiet=
+    while read -r what name; do
+        case $what in
+        job) was_job=$name ;;
+        had) back="$back $name" ;;
+        new) gone="$gone $name" ;;
+        quiet) quiet=yes ;;
+        end | commit | rollback) mark=$what ;;
+        esac
+    done <"$home/begin"
+    [ -n "$mark" ]
+}
+
+# With the lock. Whoever comes here finds neither old nor new by halves afterwards; if that cannot be had it fails, and
+# $said is why: then nothing may be changed here.
+recover()
+{
+    if [ -s "$home/begin" ]; then
+        if read_journal; then
+            settle_journal
+            if [ -s "$home/begin" ]; then
+                exec 9>&-
+                return 1
+            fi
+        else
+            rm -f "$home/begin"
+        fi
+    fi
+    for n in "$home"/job.*; do
+        if [ -d "$n" ] && [ "$n" != "$job" ] && ! kill -0 "${n##*.}" 2>/dev/null; then rm -rf "$n"; fi
+    done
+    return 0
+}
+
+settle_journal()
+{
+    mine=$job
+    job=$was_job
+    before=
+    secs=60
+    said="a change before this one was not ended"
+    mkdir -p "$job/old"
+    case $mark in
+    end)
+        if why=$(put_back 2>&1); then
+            forget
+        else
+            said="$said; and the old files cannot be put back: $why"
+        fi
+        ;;
+    rollback) undo ;;
+    commit) if run "$reload_cmd"; then forget; else undo; fi ;;
+    esac
+    job=$mine
+    stuck=
+}
+
+forget()
+{
+    rm -rf "$home/begin" "$job"
+    made=
+}
+
+# $back and $gone of $job; can be done again as long as the journal is there.
+put_back()
+{
+    set --
+    for n in $back; do
+        [ -e "$job/old/$n" ] || [ -h "$job/old/$n" ] || continue
+        # mv refuses what is one file. Every sh that there is has -ef.
+        # shellcheck disable=SC3013
+        [ "$job/old/$n" -ef "$n" ] || set -- "$@" "$job/old/$n"
+    done
+    [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
+    for n in $gone; do
+        [ ! -e "$n" ] || rm -f -- "$n" || return 1
+    done
+}
+
+# The reload failed here or on another host: old files, and what was in force before.
+undo()
+{
+    echo rollback >>"$home/begin"
+    first=$said
+    [ -z "$before" ] || keep_new
+    said=$(put_back 2>&1) || {
+        keep_journal "$first"
+        return
+    }
+    if run "$reload_cmd"; then
+        said=$first
+    else
+        said="$first; and with the old files: $said"
+    fi
+    forget
+}
+
+# For the reload that follows, what will be old then.
+keep_new()
+{
+    set --
+    for n in $back $gone; do
+        [ ! -f "$n" ] || set -- "$@" "$n"
+    done
+    before=$dir$job/new
+    [ $# -eq 0 ] || ln -- "$@" "$before/" 2>/dev/null || before=
+}
+
+# The old files cannot be put back: the journal and all it names stays, for whoever takes the lock next.
+keep_journal() # WHY
+{
+    said="${1:+$1; and }the old files cannot be put back: $said"
+    stuck=yes
+    turn=$((turn + 1))
+    job=$home/job.$turn.$$
+    made=
+}
+
+# The end of a transaction that nobody decides any more.
+settle()
+{
+    case $state in
+    prepared) if said=$(put_back 2>&1); then forget; else keep_journal ""; fi ;;
+    committed) forget ;;
+    esac
+    drop_lock
+}
+
+# ---- commands of the user
+
+# COMMAND: 0; 1: it failed; 2: it did not end in $secs. What it said is in $said; of a success, only a first line
+# "note: TEXT". It may know from $before what has changed.
+run()
+{
+    said=
+    if [ -z "$1" ] || [ -n "$quiet" ]; then return 0; fi
+    changed=
+    for n in $back $gone; do [ "$n" = "$record" ] || changed="$changed $n"; done
+    (
+        unset BALANCERFS_OLD BALANCERFS_CHANGED
+        if [ -n "$before" ] && [ ${#changed} -lt 100000 ]; then
+            BALANCERFS_OLD=$before BALANCERFS_CHANGED=${changed# }
+            export BALANCERFS_OLD BALANCERFS_CHANGED
+        fi
+        trap - PIPE
+        # bash speaks up when the host has no such locale
+        { if [ -n "$has_lc" ]; then LC_ALL=$their_lc; else unset LC_ALL; fi; } 2>/dev/null
+        TMPDIR=$tmpdir
+        export TMPDIR
+        exec timeout -k 2 "$secs" sh -c "$1"
+    ) </dev/null >"$job/out" 2>&1 9>&-
+    rc=$?
+    if [ $rc -eq 0 ]; then
+        read -r said <"$job/out" || true
+        case $said in
+        'note: '*) said=${said#note: } ;;
+        *) said= ;;
+        esac
+        return 0
+    fi
+    said=$(excerpt "$job/out" 2>/dev/null)
+    case $rc in
+    124 | 137 | 143)
+        said="it did not end within $secs s${said:+: $said}"
+        return 2
+        ;;
+    esac
+    said=${said:-"exit status $rc"}
+    return 1
+}
+
+excerpt() # FILE: all of it, or its beginning and its end
+{
+    if [ "$(wc -c <"$1")" -le 8192 ]; then
+        cat "$1"
+    else
+        head -c 4096 "$1"
+        echo ' ...'
+        tail -c 4096 "$1"
+    fi
+}
