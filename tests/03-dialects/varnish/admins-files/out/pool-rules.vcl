@@ -1,1 +1,0 @@
-sub vcl_recv { }

@@ -1,2 +1,0 @@
-backend other { .host = "10.9.9.9"; .port = "80"; }
-include "./pool-app.vcl";

@@ -1,3 +1,0 @@
-include "./pool-app.vcl";
-include "./pool-b.vcl";
-include "./pool-shop.vcl";

@@ -1,2 +1,0 @@
-include "./pool-c.vcl";
-include "./pool-h.vcl";

@@ -1,1 +1,0 @@
-director app round-robin {}

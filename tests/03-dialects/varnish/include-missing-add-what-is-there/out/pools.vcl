@@ -1,2 +1,0 @@
-include "./pool-b.vcl";
-include "./pool-app.vcl";

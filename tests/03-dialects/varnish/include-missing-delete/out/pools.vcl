@@ -1,2 +1,0 @@
-# include "./pool-app.vcl"; for now
-include "./pool-app.vcl";

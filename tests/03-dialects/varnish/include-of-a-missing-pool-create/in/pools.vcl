@@ -1,2 +1,0 @@
-include "./pool-app.vcl";
-include "./pool-b.vcl";

@@ -1,1 +1,0 @@
-include +glob "./site-*.vcl";

@@ -1,2 +1,0 @@
-include +glob "./site-*.vcl";
-include "./pool-app.vcl";

@@ -1,4 +1,0 @@
-import directors;
-sub vcl_init {
-  new app = directors.round_robin();
-}

@@ -1,2 +1,0 @@
-vcl 4.1;
-backend default none;

@@ -1,2 +1,0 @@
-# pools
-include "./pool-a.vcl";

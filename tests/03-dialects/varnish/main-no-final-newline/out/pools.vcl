@@ -1,3 +1,0 @@
-# pools
-include "./pool-a.vcl";
-include "./pool-app.vcl";

@@ -1,1 +1,0 @@
-include "./pool-a.vcl"; /* c */ include "./pool-b.vcl";

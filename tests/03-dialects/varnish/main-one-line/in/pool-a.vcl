@@ -1,4 +1,0 @@
-import directors;
-sub vcl_init {
-  new a = directors.round_robin();
-}

@@ -1,4 +1,0 @@
-import directors;
-sub vcl_init {
-  new c = directors.round_robin();
-}

@@ -1,4 +1,0 @@
-import directors;
-sub vcl_init {
-  new x = directors.round_robin();
-}

@@ -1,2 +1,0 @@
-include "/etc/other/pool-app.vcl";
-include "../pool-x.vcl";

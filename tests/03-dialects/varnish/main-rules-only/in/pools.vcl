@@ -1,4 +1,0 @@
-# rules
-sub vcl_recv {
-  set req.http.X = "1";
-}

@@ -1,5 +1,0 @@
-# rules
-include "./pool-app.vcl";
-sub vcl_recv {
-  set req.http.X = "1";
-}

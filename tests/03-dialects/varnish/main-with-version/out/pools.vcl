@@ -1,2 +1,0 @@
-vcl 4.0;
-include "./pool-app.vcl";

@@ -1,3 +1,0 @@
-include "./pool-a.vcl";
-include "./pool-c.vcl";
-include "./pool-d.vcl";

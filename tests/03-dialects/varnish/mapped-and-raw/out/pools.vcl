@@ -1,2 +1,0 @@
-include "./pool-a.b.vcl";
-include "./pool-pool__a_2eb.vcl";

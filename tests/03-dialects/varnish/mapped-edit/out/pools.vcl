@@ -1,1 +1,0 @@
-include "./pool-1a.vcl";

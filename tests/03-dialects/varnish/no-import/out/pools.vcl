@@ -1,2 +1,0 @@
-import directors;
-include "./pool-app.vcl";

@@ -1,2 +1,0 @@
-include "/etc/lb/pool-app.vcl";
-include "/etc/lb/pool-shop.vcl";

@@ -1,8 +1,0 @@
-director app round-robin {
-  {
-    .backend = {
-      .host = "10.0.0.2";
-      .port = "80";
-    }
-  }
-}

@@ -1,2 +1,0 @@
-director app round-robin {
-}

@@ -1,2 +1,0 @@
-include "./pool-a.vcl";
-include "./pool-b.vcl";
