@@ -10,7 +10,12 @@
 bool any_is_secret(const char *key)
 {
     static const char *const words[] = {"passw", "passphrase", "secret", "token", NULL};
+    static const char *const places[] = {"_file", "_command", "_path", NULL};
 
+    for (const char *const *place = places; *place; place++)
+        if (strlen(key) > strlen(*place) &&
+            strcasecmp(key + strlen(key) - strlen(*place), *place) == 0)
+            return false;
     for (const char *const *word = words; *word; word++)
         if (strcasestr(key, *word))
             return true;

@@ -53,7 +53,7 @@ struct setting *options_begin(struct options *o, const char *key, int line, int 
                               struct error *err);
 bool options_is_written(const struct options *o, const char *key);
 
-/* A key that sounds like one of a password. */
+/* A key that sounds like one of a password, not of where one is. */
 bool any_is_secret(const char *key);
 
 /* -1: not one. */
