@@ -39,17 +39,28 @@ static const struct mount_option *option_find(const char *text)
     return NULL;
 }
 
-static int read_number(const char *text, int base, unsigned long max, unsigned long *out,
-                       struct error *err)
+static int read_id(const char *text, unsigned *out, struct error *err)
+{
+    const char *value = strchr(text, '=') + 1;
+    unsigned long n;
+    char *end;
+
+    errno = 0;
+    n = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno || n >= UINT32_MAX)
+        return error_set(err, EINVAL, "option %s: not a number from 0 to %u", text, UINT32_MAX - 1);
+    *out = (unsigned)n;
+    return 0;
+}
+
+static int read_mask(const char *text, mode_t *out, struct error *err)
 {
     const char *value = strchr(text, '=') + 1;
     char *end;
 
-    errno = 0;
-    *out = strtoul(value, &end, base);
-    if (*value < '0' || *value > '9' || *end || errno || *out > max)
-        return error_set(err, EINVAL, "option %s: not %s number up to %lo%s", text,
-                         base == 8 ? "an octal" : "a", max, base == 8 ? "" : " (octal)");
+    *out = (mode_t)strtoul(value, &end, 8);
+    if (*value < '0' || *value > '7' || *end || strlen(value) > 4 || *out > 0777)
+        return error_set(err, EINVAL, "option %s: not an octal number from 0 to 777", text);
     return 0;
 }
 
@@ -78,18 +89,14 @@ static int read_unlink(const char *text, enum fs_unlink *out, struct error *err)
 static int read_ours(struct parse *p, const char *text)
 {
     struct fs_settings *s = &p->a->settings;
-    unsigned long n = 0;
     int result = 0;
 
     if (strncmp(text, "uid=", 4) == 0) {
-        result = read_number(text, 10, 4294967294, &n, p->err);
-        s->uid = (uid_t)n;
+        result = read_id(text, &s->uid, p->err);
     } else if (strncmp(text, "gid=", 4) == 0) {
-        result = read_number(text, 10, 4294967294, &n, p->err);
-        s->gid = (gid_t)n;
+        result = read_id(text, &s->gid, p->err);
     } else if (strncmp(text, "umask=", 6) == 0) {
-        result = read_number(text, 8, 0777, &n, p->err);
-        s->umask = (mode_t)n;
+        result = read_mask(text, &s->umask, p->err);
     } else if (strncmp(text, "entry_timeout=", 14) == 0) {
         result = read_seconds(text, &s->entry_timeout, p->err);
     } else if (strncmp(text, "attr_timeout=", 13) == 0) {

@@ -7,9 +7,10 @@
 #include "mount/serve.h"
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum { FAILED = 1, BAD_USE = 2 };
 
@@ -25,6 +26,14 @@ static void set_limits(void)
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
     (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* A daemon would keep open what its caller has forgotten: a pipe whose reader waits for the end. A
+ * mount point may be such a descriptor. */
+static void close_inherited(const struct arguments *a)
+{
+    if (a->mountpoint && !a->foreground && strncmp(a->mountpoint, "/dev/fd/", 8) != 0)
+        (void)close_range(3, ~0U, 0);
 }
 
 static void show(const char *line, void *arg)
@@ -113,6 +122,7 @@ int main(int argc, char **argv)
     set_limits();
     if (arguments_parse(&a, argc, argv, &err) == 0) {
         a.settings.log = log_line;
+        close_inherited(&a);
         result = run(&a);
     } else {
         (void)fprintf(stderr, "balancerfs: %s (balancerfs --help tells more)\n", err.text);
