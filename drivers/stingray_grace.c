@@ -205,31 +205,21 @@ static char *choose(struct grace *g)
     return pool;
 }
 
-/* Keeps chosen only what is in row, and lists it as the server writes it. at: row->n entries. */
+/* What of row is chosen, as the server writes it. at: row->n entries. The others of the chosen
+ * were enabled or removed by somebody else: nothing is to be done, and they end with these. */
 static size_t still_disabled(struct grace *g, const char *pool, const struct soap_row *row,
                              const char **at)
 {
-    struct waiting *w, *next;
     size_t n = 0;
 
     (void)pthread_mutex_lock(&g->lock);
     for (size_t i = 0; i < row->n; i++) {
         char *key = stingray_key(row->at[i]);
+        const struct waiting *w = key ? find(g, pool, key) : NULL;
 
-        w = key ? find(g, pool, key) : NULL;
-        if (w && w->chosen) {
+        if (w && w->chosen)
             at[n++] = row->at[i];
-            w->chosen = false;
-            w->due = INT64_MAX; /* this one remains */
-        }
         free(key);
-    }
-    HASH_ITER(hh, g->all, w, next)
-    {
-        if (w->chosen)
-            forget(g, w);
-        else if (w->due == INT64_MAX)
-            w->chosen = true;
     }
     (void)pthread_mutex_unlock(&g->lock);
     return n;

@@ -90,6 +90,16 @@ OUT
     assert_output off:80
 }
 
+@test "each has its own time" {
+    cli_hold grace_period=1s -- apply del:web/a:80 , wait , apply del:web/b:80 , wait
+    poll grep -q disableNodes "$SERVER/log"
+    echo >&4
+    poll is_gone a:80
+    poll is_gone b:80
+    cli_end
+    assert_success
+}
+
 @test "one that somebody else has enabled meanwhile stays" {
     cli_hold grace_period=2s -- apply del:web/a:80 del:web/b:80 , wait , nodes web
     poll grep -q disableNodes "$SERVER/log"
