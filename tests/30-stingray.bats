@@ -143,3 +143,14 @@ OUT
     run calls addNodes
     assert_output 0
 }
+
+@test "what every driver promises is kept" {
+    state '{"vr-mine":{"active":["10.0.0.1:80"],"draining":[],"disabled":[]},"other":{"active":[],"draining":[],"disabled":[]}}'
+    printf 'BALANCERS:\n  lb: {BACKEND: deployment.balancer.zxtm.ZXTMBalancer, URL: "http://%s/soap", USER: admin, PASSWORD: secret, POOL_PREFIX: vr-, GRACE_PERIOD: 500ms}\n' "$ADDRESS" >"$BATS_TEST_TMPDIR/balancers.yaml"
+    chmod 600 "$BATS_TEST_TMPDIR/balancers.yaml"
+    run timeout 300 "$BATS_TEST_DIRNAME/conformance" "$BATS_TEST_TMPDIR/balancers.yaml" lb
+    assert_success
+    assert_line --regexp '^[0-9]+ promises kept, 0 broken$'
+    run cat "$SERVER/state"
+    assert_output '{"other":{"active":[],"disabled":[],"draining":[]},"vr-mine":{"active":["10.0.0.1:80"],"disabled":[],"draining":[]}}'
+}

@@ -25,6 +25,7 @@ use HTTP::Response;
 use JSON::PP;
 use MIME::Base64;
 use POSIX qw(:sys_wait_h);
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use SOAP::Lite;
 use SOAP::Transport::HTTP;
 
@@ -214,6 +215,7 @@ sub addDrainingNodes {
 package main;
 
 our $rows;
+my ($daemon, %children);
 
 sub serve {
     my ($request) = @_;
@@ -259,15 +261,6 @@ sub other {
     });
 }
 
-sub go_deaf {
-    kill 'USR1', getppid;
-    for (1 .. 500) {
-        IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => slurp('port') + 0) or return;
-        select undef, undef, undef, 0.01;
-    }
-    die "still listening\n";
-}
-
 sub answer {
     my ($c, $request) = @_;
     my ($operation) = ($request->header('SOAPAction') // '') =~ m{([A-Za-z]+)"?$};
@@ -286,7 +279,7 @@ sub answer {
     return $c->send_error($arg) if $kind eq 'status';
     my $fault = $kind eq 'fault' ? canned_fault($arg) : $kind eq 'plain' ? canned_fault('') : undef;
     other(split ' ', $arg) if $kind eq 'other';
-    go_deaf() if $kind eq 'deaf';
+    shutdown $daemon, 2 if $kind eq 'deaf';
     local $rows = $kind eq 'rows';
     my $response = $fault ? undef : perform($request);
     sleep $arg if $kind eq 'after';
@@ -297,22 +290,21 @@ sub answer {
     return $c->send_response($response);
 }
 
-my %children;
-my $daemon = HTTP::Daemon->new(LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1, Listen => 20) or die "listen: $!\n";
+$daemon = HTTP::Daemon->new(LocalAddr => '127.0.0.1', LocalPort => 0, ReuseAddr => 1, Listen => 20) or die "listen: $!\n";
 $SIG{CHLD} = sub { while ((my $pid = waitpid -1, WNOHANG) > 0) { delete $children{$pid} } };
 $SIG{TERM} = sub { kill 'TERM', keys %children; exit 0 };
-$SIG{USR1} = sub { $daemon->close; sleep 60; exit 0 };
 spit('port', $daemon->sockport . "\n");
 while (my $c = $daemon->accept or $!{EINTR}) {
     next if !ref $c;
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM USR1);
-        close $daemon;
+        $SIG{TERM} = 'DEFAULT';
         alarm 120;
+        setsockopt $c, IPPROTO_TCP, TCP_NODELAY, 1; # or head and body are 40 ms apart
         while (my $request = $c->get_request) { answer($c, $request) }
         exit 0;
     }
     $children{$pid} = 1;
     $c->close;
 }
+sleep 120;
