@@ -9,5 +9,6 @@ extern const struct driver dummy_driver;
 extern const struct driver exec_driver;
 extern const struct driver nginx_driver;
 extern const struct driver stingray_driver;
+extern const struct driver varnish_driver;
 
 #endif

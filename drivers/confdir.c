@@ -209,6 +209,23 @@ int confdir_get_nodes(void *lb, const struct pool *pool, struct listing *out, st
 
 /* ---- changing ----------------------------------------------------------------------------- */
 
+/* A server that refuses to be without a pool has rules that refer to it. */
+static void tell_use(const struct dialect *d, const struct change *changes, size_t n,
+                     struct error *err)
+{
+    char why[sizeof err->text];
+
+    for (size_t i = 0; i < n && d->in_use; i++) {
+        const struct change *c = &changes[i];
+
+        if (c->kind != DELETE_POOL || !d->in_use(&c->pool, err->text))
+            continue;
+        memcpy(why, err->text, sizeof why);
+        (void)error_set(err, EBUSY, "pool %s is in use: %s", c->pool.name, why);
+        return;
+    }
+}
+
 int confdir_apply(void *lb, const struct change *changes, size_t n, struct error *err)
 {
     struct confdir *c = lb;
@@ -217,6 +234,8 @@ int confdir_apply(void *lb, const struct change *changes, size_t n, struct error
     hosts_take(c->hosts);
     result = hosts_change(c->hosts, changes, n, deadline(c), err);
     hosts_give(c->hosts);
+    if (result != 0 && err->num == EREMOTEIO)
+        tell_use(c->dialect, changes, n, err);
     return result;
 }
 

@@ -31,6 +31,10 @@ struct dialect {
      * EREMOTEIO (a file of that name that is not ours to edit: says which). */
     int (*edit)(const struct dialect_settings *s, const struct files *in,
                 const struct change *changes, size_t n, struct files *out, struct error *err);
+
+    /* A change that removes this pool was refused with these words: do they say that the server's
+     * own rules refer to it? NULL: the server does not notice. */
+    bool (*in_use)(const struct pool *pool, const char *said);
 };
 
 extern const struct dialect nginx_dialect, varnish_dialect, haproxy_dialect, apache_dialect;

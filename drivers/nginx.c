@@ -339,10 +339,25 @@ static int nginx_edit(const struct dialect_settings *s, const struct files *in,
     return poolfile_edit(&nginx_grammar, s, in, changes, n, out, err);
 }
 
+/* Without its upstream, a pool's name is a host's: host not found in upstream "app" */
+static bool nginx_in_use(const struct pool *pool, const char *said)
+{
+    static const char missing[] = "host not found in upstream \"";
+    size_t len = strlen(pool->name);
+
+    while ((said = strstr(said, missing))) {
+        said += sizeof missing - 1;
+        if (strncasecmp(said, pool->name, len) == 0 && strchr("\":/", said[len]))
+            return true;
+    }
+    return false;
+}
+
 const struct dialect nginx_dialect = {
     .name = "nginx",
     .suffix = ".conf",
     .ignores_case = true,
     .list = nginx_list,
     .edit = nginx_edit,
+    .in_use = nginx_in_use,
 };

@@ -14,6 +14,7 @@ static const struct driver *const drivers[] = {
     &exec_driver,
     &nginx_driver,
     &stingray_driver,
+    &varnish_driver,
 };
 /* clang-format on */
 

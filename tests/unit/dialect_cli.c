@@ -33,6 +33,7 @@ static const struct dialect *find_dialect(const char *name)
         &apache_dialect,
         &haproxy_dialect,
         &nginx_dialect,
+        &varnish_dialect,
     };
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

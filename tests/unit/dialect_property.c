@@ -84,6 +84,7 @@ int main(int argc, char **argv)
         &apache_dialect,
         &haproxy_dialect,
         &nginx_dialect,
+        &varnish_dialect,
     };
     struct texts t = {NULL, 0, 42};
     const struct dialect *d = NULL;

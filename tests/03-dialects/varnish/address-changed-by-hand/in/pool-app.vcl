@@ -1,0 +1,6 @@
+import directors;
+backend app__10_2e0_2e0_2e1_3a80 { .host = "10.0.0.7"; .port = "80"; }
+sub vcl_init {
+  new app = directors.round_robin();
+  app.add_backend(app__10_2e0_2e0_2e1_3a80);
+}

@@ -1,0 +1,9 @@
+import directors;
+/* of
+   old */ /* new
+ */ backend b2 { .host = "10.0.0.2"; .port = "80"; } // c
+ backend app__10_2e0_2e0_2e3_3a80 { .host = "10.0.0.3"; .port = "80"; }
+sub vcl_init {
+  new app = directors.round_robin();
+  /* a */ /* b */ app.add_backend(b2); app.add_backend(app__10_2e0_2e0_2e3_3a80); /* c */
+}

@@ -1,0 +1,3 @@
+include "./pool-app.vcl";
+include "./pool-b.vcl";
+include "./pool-shop.vcl";

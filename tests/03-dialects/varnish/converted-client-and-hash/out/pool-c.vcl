@@ -1,0 +1,8 @@
+import directors;
+backend c__10_2e0_2e0_2e1_3a80 { .host = "10.0.0.1"; .port = "80"; }
+backend c__10_2e0_2e0_2e3_3a80 { .host = "10.0.0.3"; .port = "80"; }
+sub vcl_init {
+  new c = directors.hash();
+  c.add_backend(c__10_2e0_2e0_2e1_3a80, 1.0);
+  c.add_backend(c__10_2e0_2e0_2e3_3a80, 1.0);
+}

@@ -1,0 +1,2 @@
+include "./pool-c.vcl";
+include "./pool-h.vcl";

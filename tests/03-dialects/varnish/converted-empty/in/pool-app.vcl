@@ -1,0 +1,1 @@
+director app round-robin {}

@@ -1,0 +1,4 @@
+import directors;
+sub vcl_init {
+  new app = directors.round_robin();
+}

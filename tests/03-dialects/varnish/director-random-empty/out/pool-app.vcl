@@ -1,0 +1,6 @@
+import directors;
+backend app__10_2e0_2e0_2e3_3a80 { .host = "10.0.0.3"; .port = "80"; }
+sub vcl_init {
+  new app = directors.random();
+  app.add_backend(app__10_2e0_2e0_2e3_3a80, 1.0);
+}

@@ -1,0 +1,25 @@
+# The shop. Ask Ann { before you } touch this; backend x { .host = "1.2.3.4"; }
+import directors;
+import std;
+
+# probe health {
+#     .url = "/health";   # } not the end
+#     .interval = 5s;
+# }
+
+/* The old rack,
+   backend y { } */
+// the new one
+backend app3 { .path = "/run/app.sock"; }   # beside it
+backend app4 { .host = "10.0.0.4"; }
+backend app7 { .host = "10.0.0.7"; .port = "http"; }
+
+sub vcl_init {
+    # how they are asked
+    new app = directors.random();
+    app.add_backend(app3, 1.0);
+    app.add_backend(app4, 1.0);
+    app.add_backend(app7, 1.0);
+    std.log("ready; app.add_backend(app8);");
+}
+# end }

@@ -1,0 +1,1 @@
+include "./pool-b.vcl";

@@ -1,0 +1,2 @@
+include "./pool-b.vcl";
+include "./pool-app.vcl";

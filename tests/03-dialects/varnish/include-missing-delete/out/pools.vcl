@@ -1,0 +1,2 @@
+# include "./pool-app.vcl"; for now
+include "./pool-app.vcl";

@@ -1,0 +1,4 @@
+import directors;
+sub vcl_init {
+  new b = directors.round_robin();
+}

@@ -1,0 +1,8 @@
+import directors;
+backend app___5bfe80_3a_3a1_5d_3a80 { .host = "fe80::1"; .port = "80"; }
+backend app___5bfe80_3a_3a2_5d_3a80 { .host = "fe80::2"; .port = "80"; }
+sub vcl_init {
+  new app = directors.round_robin();
+  app.add_backend(app___5bfe80_3a_3a1_5d_3a80);
+  app.add_backend(app___5bfe80_3a_3a2_5d_3a80);
+}

@@ -1,0 +1,2 @@
+# pools
+include "./pool-app.vcl";

@@ -1,0 +1,2 @@
+include +glob "./site-*.vcl";
+include "./pool-app.vcl";

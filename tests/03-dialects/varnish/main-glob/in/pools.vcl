@@ -1,0 +1,1 @@
+include +glob "./pool-*.vcl";

@@ -1,0 +1,4 @@
+import directors;
+sub vcl_init {
+  new old = directors.round_robin();
+}

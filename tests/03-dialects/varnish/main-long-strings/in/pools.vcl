@@ -1,0 +1,4 @@
+include {"./pool-a.vcl"};
+include """./pool-b.vcl""";
+sub vcl_synth { synthetic({"<p>sub vcl_recv { "quoted" }
+include "x"; </p>"}); return (deliver); }

@@ -1,0 +1,2 @@
+# pools
+include "./pool-a.vcl";

@@ -1,0 +1,3 @@
+# pools
+include "./pool-a.vcl";
+include "./pool-app.vcl";

@@ -1,0 +1,1 @@
+include "./pool-a.vcl"; /* c */ include "./pool-b.vcl";

@@ -1,0 +1,2 @@
+include "/etc/other/pool-app.vcl";
+include "../pool-x.vcl";

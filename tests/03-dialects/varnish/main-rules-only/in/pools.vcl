@@ -1,0 +1,4 @@
+# rules
+sub vcl_recv {
+  set req.http.X = "1";
+}

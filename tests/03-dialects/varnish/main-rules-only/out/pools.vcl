@@ -1,0 +1,5 @@
+# rules
+include "./pool-app.vcl";
+sub vcl_recv {
+  set req.http.X = "1";
+}

@@ -1,0 +1,2 @@
+include "./pool-a.vcl";
+/* no end

@@ -1,0 +1,2 @@
+include "./pool-a.vcl";
+sub vcl_recv {

@@ -1,0 +1,2 @@
+vcl 4.0;
+include "./pool-app.vcl";

@@ -1,0 +1,8 @@
+# rules
+import std;
+backend b { .host = "10.9.9.9"; }
+
+# what goes where
+sub vcl_recv {
+  set req.backend_hint = b;
+}

@@ -1,0 +1,3 @@
+include "./pool-a.vcl";
+include "./pool-c.vcl";
+include "./pool-d.vcl";

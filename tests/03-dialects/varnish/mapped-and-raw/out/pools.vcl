@@ -1,0 +1,2 @@
+include "./pool-a.b.vcl";
+include "./pool-pool__a_2eb.vcl";

@@ -1,0 +1,1 @@
+include "./pool-1a.vcl";

@@ -1,0 +1,6 @@
+import directors;
+backend a_5f2eb__10_2e0_2e0_2e1_3a80 { .host = "10.0.0.1"; .port = "80"; }
+sub vcl_init {
+  new a_2eb = directors.round_robin();
+  a_2eb.add_backend(a_5f2eb__10_2e0_2e0_2e1_3a80);
+}

@@ -1,0 +1,6 @@
+import directors;
+backend pool__default__10_2e0_2e0_2e1_3a80 { .host = "10.0.0.1"; .port = "80"; }
+sub vcl_init {
+  new pool__default = directors.round_robin();
+  pool__default.add_backend(pool__default__10_2e0_2e0_2e1_3a80);
+}

@@ -1,0 +1,6 @@
+import directors;
+backend pool__return__10_2e0_2e0_2e1_3a80 { .host = "10.0.0.1"; .port = "80"; }
+sub vcl_init {
+  new pool__return = directors.round_robin();
+  pool__return.add_backend(pool__return__10_2e0_2e0_2e1_3a80);
+}

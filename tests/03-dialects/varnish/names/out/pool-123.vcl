@@ -1,0 +1,6 @@
+import directors;
+backend pool__123__10_2e0_2e0_2e1_3a80 { .host = "10.0.0.1"; .port = "80"; }
+sub vcl_init {
+  new pool__123 = directors.round_robin();
+  pool__123.add_backend(pool__123__10_2e0_2e0_2e1_3a80);
+}

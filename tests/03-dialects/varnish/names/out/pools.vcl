@@ -1,0 +1,12 @@
+include "./pool-1app.vcl";
+include "./pool-123.vcl";
+include "./pool-a.b.vcl";
+include "./pool-a-b.vcl";
+include "./pool-a_b.vcl";
+include "./pool-a__b.vcl";
+include "./pool-pool__a.vcl";
+include "./pool-v1.2.3.vcl";
+include "./pool-App-.vcl";
+include "./pool-app_.vcl";
+include "./pool-9.9.9.9.vcl";
+include "./pool-pool.vcl";

@@ -1,0 +1,2 @@
+import directors;
+include "./pool-app.vcl";

@@ -1,0 +1,2 @@
+include "/etc/lb/pool-app.vcl";
+include "/etc/lb/pool-shop.vcl";

@@ -1,0 +1,8 @@
+director app round-robin {
+  {
+    .backend = {
+      .host = "10.0.0.2";
+      .port = "80";
+    }
+  }
+}

@@ -1,0 +1,2 @@
+director app round-robin {
+}

@@ -1,0 +1,1 @@
+include "/etc/lb/pool-app.vcl";

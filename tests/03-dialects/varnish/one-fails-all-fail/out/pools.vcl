@@ -1,0 +1,2 @@
+include "./pool-a.vcl";
+include "./pool-b.vcl";

@@ -1,0 +1,1 @@
+import directors; backend b1 { .host = "10.0.0.1"; .port = "80"; } backend app__10_2e0_2e0_2e3_3a80 { .host = "10.0.0.3"; .port = "80"; } sub vcl_init { new app=directors.round_robin();app.add_backend(b1); app.add_backend(app__10_2e0_2e0_2e3_3a80); }

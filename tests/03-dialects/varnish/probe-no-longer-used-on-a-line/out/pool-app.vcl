@@ -1,0 +1,1 @@
+import directors; sub vcl_init { new app = directors.round_robin(); }

@@ -1,0 +1,13 @@
+import directors;
+
+# is it well?
+# probe health {
+#   .url = "/health"; # and { no more
+#   .interval = 5s;
+# }
+probe other { .url = "/other"; }
+backend b3 { .host = "10.0.0.3"; .port = "80"; .probe = other; }
+sub vcl_init {
+  new app = directors.round_robin();
+  app.add_backend(b3);
+}

@@ -1,0 +1,7 @@
+probe h {
+  .url = "/";
+}
+director app round-robin {
+  { .backend = { .host = "10.0.0.1"; .port = "80"; .probe = h; } }
+  { .backend = { .host = "10.0.0.2"; .port = "80"; } }
+}

@@ -1,0 +1,2 @@
+include "./pool-app.vcl";
+include "./pool-other.vcl";

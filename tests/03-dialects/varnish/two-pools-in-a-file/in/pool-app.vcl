@@ -1,0 +1,12 @@
+import directors;
+backend app__10_2e0_2e0_2e2_3a80 { .host = "10.0.0.2"; .port = "80"; }
+sub vcl_init {
+  new app = directors.round_robin();
+  app.add_backend(app__10_2e0_2e0_2e2_3a80);
+}
+import directors;
+backend shop__10_2e0_2e0_2e2_3a80 { .host = "10.0.0.2"; .port = "80"; }
+sub vcl_init {
+  new shop = directors.round_robin();
+  shop.add_backend(shop__10_2e0_2e0_2e2_3a80);
+}
