@@ -9,7 +9,7 @@
 #define PAUSE_MS 1000 /* after a failed connection the same error is given so long, then longer */
 #define PAUSE_MAX_MS 5000  /* where others go on without the host */
 #define PAUSE_ALL_MS 30000 /* where nothing goes without it, and whoever asks tries by himself */
-#define READ_WAIT_S 3      /* for another's change, before its files are shown as they are */
+#define READ_WAIT_S 10     /* for another's change, before its files are shown as they are */
 
 /* ---- the session -------------------------------------------------------------------------- */
 
@@ -238,12 +238,17 @@ static enum agent_result settle_once(struct host *h)
     return result;
 }
 
+/* One that answers but is still busy with it is waited for longer than one that is away. */
 static enum agent_result do_settle(struct host *h)
 {
     struct error why = h->err;
     enum agent_result result;
+    int64_t away = clock_now_ms() + SETTLE_MS;
 
-    while ((result = settle_once(h)) != AGENT_OK && clock_left_ms(h->deadline) > 0) {
+    while ((result = settle_once(h)) != AGENT_OK && clock_left_ms(h->deadline) > 0 &&
+           clock_left_ms(away) > 0) {
+        if (result == AGENT_BUSY)
+            away = clock_now_ms() + SETTLE_MS;
         session_end(h);
         (void)poll(NULL, 0, 200);
     }

@@ -100,7 +100,8 @@ void session_end(struct host *h);
 /* PARTLY: hosts that are given_up were lost after the commit; *err is EIO. */
 enum outcome { DONE, FAILED, AGAIN, PARTLY };
 
-#define SETTLE_MS 15000
+/* For what follows a decision; longer than a loop that lost its client takes to give up. */
+#define SETTLE_MS (agent_beat_ms() + 5000)
 
 /* One change on all hosts that are up, as their change and sees say. */
 enum outcome phases(struct hosts *hs, int64_t deadline, struct error *err);

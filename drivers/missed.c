@@ -23,11 +23,14 @@ static int compare_things(const struct change *a, const struct change *b)
     return order == 0 && has_node(a) ? strcmp(a->node.name, b->node.name) : order;
 }
 
-static int compare_stamps(const void *a, const void *b)
+/* The same for every host, so that all write the same. */
+static int by_stamp(const void *a, const void *b)
 {
     const struct missed_line *x = a, *y = b;
 
-    return (x->stamp > y->stamp) - (x->stamp < y->stamp);
+    if (x->stamp != y->stamp)
+        return x->stamp < y->stamp ? -1 : 1;
+    return strcmp(x->host, y->host);
 }
 
 /* By thing, the newest first. */
@@ -36,16 +39,16 @@ static int by_thing(const void *a, const void *b)
     const struct missed_line *x = a, *y = b;
     int order = compare_things(&x->change, &y->change);
 
-    return order ? order : compare_stamps(b, a);
+    return order ? order : by_stamp(b, a);
 }
 
-/* By host and thing, the newest first. */
-static int by_host(const void *a, const void *b)
+/* By thing, then by host. */
+static int by_thing_and_host(const void *a, const void *b)
 {
     const struct missed_line *x = a, *y = b;
-    int order = strcmp(x->host, y->host);
+    int order = compare_things(&x->change, &y->change);
 
-    return order ? order : by_thing(a, b);
+    return order ? order : strcmp(x->host, y->host);
 }
 
 static void append(struct missed *m, int64_t stamp, const char *host, const struct change *c)
@@ -182,23 +185,37 @@ void missed_drop(struct missed *m, const char *host)
     close_ranks(m);
 }
 
+/* Every line of a thing becomes as the newest of them. */
+static void newest_spread(struct missed *m)
+{
+    const struct missed_line *newest = m->at;
+
+    qsort(m->at, m->n, sizeof *m->at, by_thing);
+    for (size_t i = 0; i < m->n; i++) {
+        struct missed_line *l = &m->at[i];
+
+        if (compare_things(&l->change, &newest->change) != 0)
+            newest = l;
+        l->change.kind = newest->change.kind;
+        l->stamp = newest->stamp;
+    }
+}
+
 void missed_settle(struct missed *m)
 {
     size_t last = 0;
 
     if (m->n == 0)
         return;
-    qsort(m->at, m->n, sizeof *m->at, by_host);
-    for (size_t i = 1; i < m->n; i++) {
-        const struct missed_line *l = &m->at[i], *before = &m->at[last];
-
-        if (strcmp(l->host, before->host) == 0 && compare_things(&l->change, &before->change) == 0)
+    newest_spread(m);
+    qsort(m->at, m->n, sizeof *m->at, by_thing_and_host);
+    for (size_t i = 1; i < m->n; i++)
+        if (by_thing_and_host(&m->at[i], &m->at[last]) == 0)
             remove_at(m, i);
         else
             last = i;
-    }
     close_ranks(m);
-    qsort(m->at, m->n, sizeof *m->at, compare_stamps);
+    qsort(m->at, m->n, sizeof *m->at, by_stamp);
 }
 
 /* ---- telling ------------------------------------------------------------------------------ */
@@ -223,45 +240,15 @@ size_t missed_count(const struct missed *m, const char *host)
     return count;
 }
 
-/* Of lines that are sorted by thing: the first of each thing that the host has missed. */
-static size_t newest_pick(const struct missed_line *sorted, size_t n, const char *host,
-                          struct missed_line *picked)
-{
-    const struct missed_line *newest = sorted;
-    size_t count = 0;
-    bool taken = false;
-
-    for (size_t i = 0; i < n; i++) {
-        if (compare_things(&sorted[i].change, &newest->change) != 0) {
-            newest = &sorted[i];
-            taken = false;
-        }
-        if (!taken && strcmp(sorted[i].host, host) == 0) {
-            picked[count++] = *newest;
-            taken = true;
-        }
-    }
-    return count;
-}
-
 size_t missed_changes(const struct missed *m, const char *host, struct change **out)
 {
-    struct missed_line *sorted = calloc(m->n ? m->n : 1, 2 * sizeof *sorted);
-    struct missed_line *picked = sorted ? sorted + m->n : NULL;
-    size_t n = 0;
+    size_t count = missed_count(m, host), n = 0;
 
-    *out = NULL;
-    if (sorted && m->n) {
-        memcpy(sorted, m->at, m->n * sizeof *sorted);
-        qsort(sorted, m->n, sizeof *sorted, by_thing);
-        n = newest_pick(sorted, m->n, host, picked);
-        qsort(picked, n, sizeof *picked, compare_stamps);
-        *out = n ? calloc(n, sizeof **out) : NULL;
-    }
-    for (size_t i = 0; *out && i < n; i++)
-        (*out)[i] = picked[i].change;
-    free(sorted);
-    return *out ? n : 0;
+    *out = count ? calloc(count, sizeof **out) : NULL;
+    for (size_t i = 0; *out && i < m->n; i++)
+        if (strcmp(m->at[i].host, host) == 0)
+            (*out)[n++] = m->at[i].change;
+    return n;
 }
 
 void missed_clear(struct missed *m)

@@ -3,8 +3,9 @@
  * It is the file MISSED_FILE beside the pools, and changes in the same transaction as they do; so
  * it is there exactly when the change is, outlives the machine that mounts, and two that mount
  * the same hosts agree. A line is "STAMP HOST add|delete POOL NODE" or "STAMP HOST create|remove
- * POOL"; STAMP is microseconds since 1970, never the same twice in a file. Of one host and thing
- * only the newest line is kept. Pure functions on text. */
+ * POOL"; STAMP is microseconds since 1970. Of one host and thing only the newest line is kept, and
+ * what came last to a thing, on whatever host, is what all who missed something of it have to be
+ * brought to. Pure functions on text. */
 #ifndef BALANCERFS_MISSED_H
 #define BALANCERFS_MISSED_H
 
@@ -36,13 +37,12 @@ void missed_read(struct missed *m, const char *text, size_t len);
 void missed_add(struct missed *m, const char *host, const struct change *changes, size_t n,
                 int64_t now_us);
 void missed_drop(struct missed *m, const char *host);
-/* Sorts, and keeps one line for each host and thing. */
+/* Sorts, and keeps one line for each host and thing: the newest of that thing. */
 void missed_settle(struct missed *m);
 void missed_text(const struct missed *m, struct buf *out);
 size_t missed_count(const struct missed *m, const char *host);
-/* What makes up for it, in order: for each thing that the host missed, what came last of all that
- * any host has missed, since that is how the thing is to be. Their number; *out by malloc. NULL
- * when there are none, or no memory. */
+/* What makes up for it, in order; of a settled record. Their number; *out by malloc. NULL when
+ * there are none, or no memory. */
 size_t missed_changes(const struct missed *m, const char *host, struct change **out);
 void missed_clear(struct missed *m);
 

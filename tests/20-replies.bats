@@ -67,7 +67,7 @@ is() # EXPECTED WHAT FORMAT [ARGUMENT]...
 }
 
 @test "of what a host has missed the newest is kept, for each thing" {
-    is $'5 web1 delete app 10.0.0.1:80\n6 web2 add app 10.0.0.1:80\n7 web1 create app\n8 [::1]:22 remove app' missed \
+    is $'6 web1 add app 10.0.0.1:80\n6 web2 add app 10.0.0.1:80\n8 [::1]:22 remove app\n8 web1 remove app' missed \
         '3 web1 add app 10.0.0.1:80\n7 web1 create app\n5 web1 delete app 10.0.0.1:80\n6 web2 add app 10.0.0.1:80\n8 [::1]:22 remove app\n2 web1 remove app\n'
     is '' missed 'x web1 add app 10.0.0.1:80\n1 web1 add app\n1 web1 create app x:1\n1 web1 add /x 10.0.0.1:80\n1 web1 add app 10.0.0.1\n1 web1 frob app\n\n1\n1 web1 add app 10.0.0.1:80 x\n'
     is '' missed '%02000d web1 add app 10.0.0.1:80\n' 1

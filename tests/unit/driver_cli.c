@@ -8,9 +8,13 @@
  *   pools             get_pools: "POOL", and "POOL/NODE" when the listing is whole
  *   nodes POOL        get_nodes
  *   apply CHANGE...   one transaction of add:POOL/NODE del:POOL/NODE create:POOL remove:POOL
- *   status            "HOST STATE ERROR" lines, of what happened before in this call
+ *   status            "HOST STATE ERROR" lines, of what happened before in this call; and "HOST
+ *                     missed N" when it did
  *   probe             "HOST STEP ok|FAILED TEXT" lines
  *   wait              until a line comes on standard input
+ *   serve             a command a line on standard input, each followed by "done STATUS"
+ *   race SEED N       N random changes and listings of nodes n0 to n7 in pools p0 to p4, and a
+ *                     line of each: history_cli.c tells which
  *   loop POOL NAME N  N transactions, each adds NAME-i.example:80; then deletes every second one
  *
  * Several commands with "," between are done in turn on one handle. A failure prints
@@ -19,9 +23,11 @@
 #include "drivers/options.h"
 #include "drivers/registry.h"
 #include "drivers/status.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const struct option common[] = {
     {"timeout", OPTION_DURATION, "60s", false, "for one transaction"}, {NULL}};
@@ -141,6 +147,8 @@ static int do_status(const struct balancer *b)
         const struct host_status *h = status_host_at(s, i);
 
         printf("%s %s %s\n", h->name, h->state, h->error ? h->error : "-");
+        if (h->missed)
+            printf("%s missed %ju\n", h->name, (uintmax_t)h->missed);
     }
     for (size_t i = 0; i < status_note_count(s); i++) {
         const char *key, *value;
@@ -167,6 +175,90 @@ static int do_probe(const struct balancer *b)
     return result;
 }
 
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+/* -1: it could not be read. */
+static int race_list(const struct balancer *b, const struct pool *pool, bool has[8])
+{
+    struct listing *l = listing_new(pool->name);
+    struct error err;
+    int result = b->driver->get_nodes(b->lb, pool, l, &err);
+
+    if (result == 0)
+        result = listing_finish(l, &err);
+    for (size_t i = 0; result == 0 && i < listing_node_count(l, 0); i++)
+        has[listing_node_name(l, 0, i)[7] - '0'] = true;
+    listing_free(l);
+    return result;
+}
+
+static void race_read(const struct balancer *b, const struct pool *pool)
+{
+    bool has[8] = {false};
+    int64_t began = now_us();
+    int result = race_list(b, pool, has);
+    int64_t ended = now_us();
+
+    for (int i = 0; result == 0 && i < 8; i++)
+        printf("%jd %jd %s/n%d %s ok\n", (intmax_t)began, (intmax_t)ended, pool->name, i,
+               has[i] ? "has" : "lacks");
+}
+
+static int do_race(const struct balancer *b, char **words)
+{
+    unsigned int seed = (unsigned int)atoi(words[0]);
+
+    for (int n = atoi(words[1]); n > 0; n--) {
+        int pool = rand_r(&seed) % 5, node = rand_r(&seed) % 8, kind = rand_r(&seed) % 9;
+        struct change c = {.kind = kind < 5 ? ADD_NODE : DELETE_NODE};
+        struct error err = {0};
+        int64_t began;
+
+        (void)snprintf(c.pool.name, sizeof c.pool.name, "p%d", pool);
+        (void)snprintf(c.node.name, sizeof c.node.name, "10.0.0.%d:80", node);
+        if (kind == 8) {
+            race_read(b, &c.pool);
+            continue;
+        }
+        began = now_us();
+        (void)b->driver->apply(b->lb, &c, 1, &err);
+        printf("%jd %jd p%d/n%d %s %s\n", (intmax_t)began, (intmax_t)now_us(), pool, node,
+               c.kind == ADD_NODE ? "add" : "del",
+               err.num == 0     ? "ok"
+               : err.num == EIO ? "unknown"
+                                : "no");
+        if (err.num)
+            (void)fprintf(stderr, "%s\n", err.text);
+    }
+    return 0;
+}
+
+static int commands(const struct balancer *b, char **words, int n);
+
+static int do_serve(const struct balancer *b)
+{
+    char *line = NULL;
+    size_t size = 0;
+
+    while (getline(&line, &size, stdin) > 0) {
+        char *words[64], *rest = NULL;
+        int n = 0;
+
+        for (char *w = strtok_r(line, " \n", &rest); w && n < 64; w = strtok_r(NULL, " \n", &rest))
+            words[n++] = w;
+        printf("done %d\n", commands(b, words, n));
+        (void)fflush(stdout);
+    }
+    free(line);
+    return 0;
+}
+
 static int command(const struct balancer *b, char **words, int n)
 {
     if (strcmp(words[0], "pools") == 0)
@@ -181,6 +273,10 @@ static int command(const struct balancer *b, char **words, int n)
         return do_probe(b);
     if (strcmp(words[0], "loop") == 0 && n == 4)
         return do_loop(b, words + 1);
+    if (strcmp(words[0], "race") == 0 && n == 3)
+        return do_race(b, words + 1);
+    if (strcmp(words[0], "serve") == 0)
+        return do_serve(b);
     if (strcmp(words[0], "wait") == 0) {
         int c;
 
