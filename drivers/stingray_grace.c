@@ -34,7 +34,8 @@ struct grace {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread;
-    bool started, closing, busy; /* busy: somebody has the turn */
+    bool started, closing;
+    bool busy, wanted; /* somebody has the turn; the worker waits for it */
     struct waiting *all;
     int64_t retry_ms, close_by;
     struct soap *soap; /* the timer's own */
@@ -55,10 +56,12 @@ int grace_turn(struct grace *g, int64_t deadline, struct error *err)
     bool mine;
 
     (void)pthread_mutex_lock(&g->lock);
+    g->wanted = true;
     while (g->busy && clock_now_ms() < deadline)
         (void)wait_until(g, deadline);
     mine = !g->busy;
     g->busy = true;
+    g->wanted = false;
     (void)pthread_mutex_unlock(&g->lock);
     return mine ? 0
                 : error_set(err, ETIMEDOUT, "%s: a removal is under way and does not end",
@@ -278,22 +281,22 @@ static int remove_chosen(struct grace *g, const char *pool, struct error *err)
     return result;
 }
 
+/* One pool a turn, so that the worker need not wait for all of them. */
 static void remove_due(struct grace *g)
 {
     struct error err = {0};
-    char *pool;
+    char *pool = choose(g);
+    int result = -1;
 
-    while ((pool = choose(g))) {
-        int result = -1;
-
-        if (!g->soap)
-            g->soap = soap_new(&g->lb->server, &err);
-        if (g->soap)
-            result = remove_chosen(g, pool, &err);
-        (void)stingray_note(g->lb, result, &err);
-        end_chosen(g, result == 0);
-        free(pool);
-    }
+    if (!pool)
+        return;
+    if (!g->soap)
+        g->soap = soap_new(&g->lb->server, &err);
+    if (g->soap)
+        result = remove_chosen(g, pool, &err);
+    (void)stingray_note(g->lb, result, &err);
+    end_chosen(g, result == 0);
+    free(pool);
 }
 
 /* ---- the timer ---------------------------------------------------------------------------- */
@@ -317,9 +320,9 @@ static bool wait_turn(struct grace *g)
         due = next_due(g);
         if (g->closing && due == INT64_MAX)
             return false;
-        if (due <= clock_now_ms() && !g->busy)
+        if (due <= clock_now_ms() && !g->busy && !g->wanted)
             return true;
-        if (g->busy || due == INT64_MAX)
+        if (g->busy || g->wanted || due == INT64_MAX)
             (void)pthread_cond_wait(&g->changed, &g->lock);
         else
             (void)wait_until(g, due);

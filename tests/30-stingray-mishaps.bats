@@ -194,3 +194,13 @@ assert_untouched()
     run calls '(addPool|removeNodes)'
     assert_output 2
 }
+
+@test "two at once lose nothing" {
+    for name in one two three; do
+        cli -- loop shared $name 20 >"$BATS_TEST_TMPDIR/$name" 2>&1 3>&- &
+        eval "$name=$!"
+    done
+    wait "$one" && wait "$two" && wait "$three" || { cat "$BATS_TEST_TMPDIR"/{one,two,three}; return 1; }
+    run nodes shared active
+    assert_output - <<<"$(for name in one two three; do for i in {1..19..2}; do echo "$name-$i.example:80"; done; done | LC_ALL=C sort)"
+}
