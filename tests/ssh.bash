@@ -19,11 +19,11 @@ client_setup()
     TRANSPORT=ssh OPTIONS=
 }
 
-# in_client CMD...: on the lab's network, with our home as root's own, where the ssh program looks for it.
+# in_client CMD...: on the lab's network, with our home as root's own, where the ssh program looks for it; BOUND seconds.
 in_client()
 {
     # shellcheck disable=SC2016
-    timeout 100 env LAB_STATE="$LAB_STATE" "$BATS_TEST_DIRNAME/lab" run unshare -m \
+    timeout "${BOUND:-100}" env LAB_STATE="$LAB_STATE" "$BATS_TEST_DIRNAME/lab" run unshare -m \
         sh -c 'mount --bind "$HOME" /root && exec "$@"' - "$@" 3>&-
 }
 
