@@ -1,22 +1,19 @@
 /* Transport "openssh": the system's ssh program, with its configuration in charge.
  *
- * Its command line has what the user wrote and no more, so that ssh_config decides the rest. The
- * command on the host says a nonce first: only that tells that the login is through. */
+ * Its command line has what the user wrote and no more, so that ssh_config decides the rest. That
+ * the login is through is told by the greeting alone. */
 #include "drivers/askpass.h"
 #include "drivers/clock.h"
+#include "drivers/greeting.h"
 #include "drivers/openssh_said.h"
 #include "drivers/piped.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAID_MAX 65536 /* of what comes before the nonce */
 #define CLOSE_MS 500
-#define NONCE 16
 
 struct opening {
     struct piped *piped;
@@ -25,8 +22,7 @@ struct opening {
     int64_t deadline;
     bool has_password;
     struct askpass askpass;
-    char nonce[2 * NONCE + 1];
-    struct buf out, err; /* what came so far */
+    struct greeting greeting;
     bool busy;
 };
 
@@ -112,14 +108,6 @@ static void add_written(struct words *w, const struct opening *o)
     add_identities(w, c);
 }
 
-/* What a login shell runs; none but "exec", quotes and $1 within them, which every shell has. */
-static void add_command(struct words *w, const struct opening *o, const char *command)
-{
-    buf_printf(&w->text, "exec sh -c 'echo %s; eval \"$1\"' - ", o->nonce);
-    remote_quote(&w->text, command);
-    word_end(w);
-}
-
 static void words_build(struct words *w, const struct opening *o, const char *command)
 {
     int seconds = clock_left_ms(o->deadline) / 1000 + 1;
@@ -139,7 +127,8 @@ static void words_build(struct words *w, const struct opening *o, const char *co
     add_written(w, o);
     word_add(w, "--");
     word_add(w, o->host->address);
-    add_command(w, o, command);
+    greeting_command(&o->greeting, command, &w->text);
+    word_end(w);
 }
 
 /* Ended by NULL, pointing into w. NULL: no memory. */
@@ -180,73 +169,25 @@ static int spawn(struct opening *o, const char *command, struct error *err)
     return result;
 }
 
-static int nonce_make(struct opening *o, struct error *err)
-{
-    unsigned char bytes[NONCE];
-
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return error_set(err, EHOSTUNREACH, "getrandom: %s", strerror(errno));
-    for (size_t i = 0; i < NONCE; i++)
-        (void)snprintf(o->nonce + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
-}
-
 /* ---- until the login is through ----------------------------------------------------------- */
-
-/* All that one of its outputs has now. 1: it has ended; 0: not yet; -1. */
-static int drain(struct opening *o, enum remote_stream which, struct error *err)
-{
-    struct buf *b = which == REMOTE_OUT ? &o->out : &o->err;
-    ptrdiff_t n;
-
-    do {
-        char *room = buf_reserve(b, 4096);
-
-        if (!room)
-            return buf_check(b, err);
-        n = child_take(&o->piped->child, which, room, 4096);
-        b->len += n > 0 ? (size_t)n : 0;
-        b->data[b->len] = '\0';
-    } while (n > 0 && b->len < SAID_MAX);
-    if (b->len >= SAID_MAX)
-        return error_set(err, EACCES, "%s: its login says too much before any command is run",
-                         o->host->name);
-    return n == 0;
-}
-
-/* The nonce on a line of its own: what follows it is the command's. */
-static bool is_through(struct opening *o)
-{
-    char *at = o->out.data ? memmem(o->out.data, o->out.len, o->nonce, 2 * NONCE) : NULL;
-
-    if (!at || at[2 * NONCE] != '\n')
-        return false;
-    at += 2 * NONCE + 1;
-    buf_add(&o->piped->base.kept[REMOTE_OUT], at, (size_t)(o->out.data + o->out.len - at));
-    buf_add(&o->piped->base.kept[REMOTE_ERR], buf_text(&o->err), o->err.len);
-    return true;
-}
 
 /* It has ended before: why. Always -1. */
 static int ended(struct opening *o, struct error *err)
 {
     int status = child_wait(&o->piped->child, o->deadline);
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 
-    if (code != 255)
-        return error_set(err, EACCES,
-                         "%s: the login passes, but runs no command (status %d): %.300s",
-                         o->host->name, code, o->err.len ? buf_text(&o->err) : buf_text(&o->out));
-    o->busy = openssh_said(o->host->name, buf_text(&o->err), err);
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 255)
+        return greeting_ended(&o->greeting, &o->piped->base, err);
+    o->busy = openssh_said(o->host->name, buf_text(&o->greeting.err), err);
     return -1;
 }
 
 /* Its words are worth more than that it was too slow. */
 static int too_late(struct opening *o, struct error *err)
 {
-    if (err->num == ETIMEDOUT && o->err.len)
+    if (err->num == ETIMEDOUT && o->greeting.err.len)
         (void)error_set(err, ETIMEDOUT, "%s did not answer in time: ssh: %.300s", o->host->name,
-                        buf_text(&o->err));
+                        buf_text(&o->greeting.err));
     return -1;
 }
 
@@ -256,14 +197,12 @@ static int wait_through(struct opening *o, struct error *err)
 
     for (;;) {
         struct pollfd fds[3] = {{p->child.any, POLLIN, 0}, {o->askpass.fd, POLLIN, 0}};
-        int out = drain(o, REMOTE_OUT, err), errors = drain(o, REMOTE_ERR, err);
+        enum greeting_result result = greeting_look(&o->greeting, &p->base, err);
 
-        if (out < 0 || errors < 0)
-            return -1;
-        if (is_through(o))
-            return 0;
-        if (out && errors)
+        if (result == GREETING_ENDED)
             return ended(o, err);
+        if (result != GREETING_WAIT)
+            return result == GREETING_THROUGH ? 0 : -1;
         if (remote_wait(&p->base, fds, 2, o->deadline, err) != 0)
             return too_late(o, err);
         if (fds[1].revents &&
@@ -280,8 +219,8 @@ static int open_once(struct opening *o, const char *command, struct error *err)
 
     o->busy = false;
     o->askpass.fd = -1;
-    buf_clear(&o->out);
-    buf_clear(&o->err);
+    buf_clear(&o->greeting.out);
+    buf_clear(&o->greeting.err);
     if (o->has_password && askpass_open(&o->askpass, err) != 0)
         return -1;
     result = spawn(o, command, err);
@@ -321,11 +260,10 @@ static struct remote *openssh_open(const struct remote_config *c, const struct r
     o.has_password = options_has(c->options, "password") ||
                      options_has(c->options, "password_file") ||
                      options_has(c->options, "password_command");
-    result = nonce_make(&o, err);
+    result = greeting_init(&o.greeting, err);
     if (result == 0)
         result = open_patiently(&o, command, err);
-    buf_free(&o.out);
-    buf_free(&o.err);
+    greeting_free(&o.greeting);
     if (result == 0)
         return &o.piped->base;
     remote_free(&o.piped->base);

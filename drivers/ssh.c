@@ -1,5 +1,6 @@
 /* Transport "ssh": a channel of libssh2, from the handshake to the last byte. */
 #include "drivers/clock.h"
+#include "drivers/greeting.h"
 #include "drivers/ssh_impl.h"
 #include <errno.h>
 #include <malloc.h>
@@ -196,14 +197,13 @@ static int channel_open(struct ssh *s, struct error *err)
     return s->channel ? 0 : channel_failed(s, "opens no session (MaxSessions)", err);
 }
 
-/* Every login shell understands "exec" and quotes. */
-static int channel_exec(struct ssh *s, const char *command, struct error *err)
+static int channel_exec(struct ssh *s, const struct greeting *g, const char *command,
+                        struct error *err)
 {
     struct buf line = BUF_INIT;
     int code = 0, late = 0;
 
-    buf_str(&line, "exec sh -c ");
-    remote_quote(&line, command);
+    greeting_command(g, command, &line);
     if (buf_check(&line, err) != 0) {
         buf_free(&line);
         return -1;
@@ -217,6 +217,35 @@ static int channel_exec(struct ssh *s, const char *command, struct error *err)
         return channel_failed(s, "runs no command", err);
     look_at_all(s);
     return 0;
+}
+
+static int channel_greeting(struct ssh *s, struct greeting *g, struct error *err)
+{
+    enum greeting_result result;
+
+    while ((result = greeting_look(g, &s->base, err)) == GREETING_WAIT)
+        if (s->base.transport->wait(&s->base, POLLIN, s->deadline, err) != 0)
+            return -1;
+    if (result == GREETING_ENDED)
+        return greeting_ended(g, &s->base, err);
+    if (result == GREETING_FAILED && err->num == EIO)
+        err->num = EHOSTUNREACH;
+    return result == GREETING_THROUGH ? 0 : -1;
+}
+
+static int channel_start(struct ssh *s, const char *command, struct error *err)
+{
+    struct greeting g;
+    int result = greeting_init(&g, err);
+
+    if (result == 0)
+        result = channel_open(s, err);
+    if (result == 0)
+        result = channel_exec(s, &g, command, err);
+    if (result == 0)
+        result = channel_greeting(s, &g, err);
+    greeting_free(&g);
+    return result;
 }
 
 /* ---- opening and closing ------------------------------------------------------------------ */
@@ -264,9 +293,9 @@ static int open_once(struct ssh *s, const char *command, struct error *err)
     s->busy = false;
     s->fd = ssh_connect(s, err);
     if (s->fd < 0 || session_new(s, err) != 0 || handshake(s, err) != 0 ||
-        ssh_hostkey_check(s, err) != 0 || ssh_login(s, err) != 0 || channel_open(s, err) != 0)
+        ssh_hostkey_check(s, err) != 0 || ssh_login(s, err) != 0)
         return -1;
-    return channel_exec(s, command, err);
+    return channel_start(s, command, err);
 }
 
 /* Again and again while the host is only busy; at the deadline it says what it was before. */
