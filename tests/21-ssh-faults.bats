@@ -179,7 +179,7 @@ session_end()
     sshd_restart web1
     echo >&7
     exec 7>&-
-    wait $!
+    wait $! || { cat out; false; }
     run cat out
     assert_output "$(printf 'app\napp/10.0.0.1:80\napp/10.0.0.2:80')"
 }
