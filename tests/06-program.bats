@@ -98,6 +98,48 @@ refused()
     assert_equal "$(stat -c %U "/proc/$pid/environ")" root
 }
 
+# copies PID TEXT: how often it is in the memory of a process.
+copies()
+{
+    python3 - "$@" <<'PY'
+import sys
+
+text, found = sys.argv[2].encode(), 0
+with open(f"/proc/{sys.argv[1]}/maps") as maps, open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as memory:
+    for line in maps:
+        span, rights = line.split()[:2]
+        start, end = (int(x, 16) for x in span.split("-"))
+        if "r" in rights and "[v" not in line:
+            memory.seek(start)
+            found += memory.read(end - start).count(text)
+print(found)
+PY
+}
+
+@test "a password is in memory once, and in no argument" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root"
+    [ "${TEST_KIND:-plain}" = plain ] || skip "a sanitizer keeps what was freed"
+    # Long, quoted, escaped and folded, so that the reader's own buffers grow over it.
+    cat >config.yaml <<'YAML'
+BALANCERS:
+  a: {BACKEND: nginx, hosts: [127.0.0.1], password: first-secret-qzx}
+  b: {BACKEND: nginx, hosts: [127.0.0.1], password: "second-secret-qzx \x41 that is longer than one would type by hand
+      and goes over two lines"}
+YAML
+    "$BUILD/balancerfs" config.yaml mnt
+    pid=$(daemons)
+    assert_equal "$(copies "$pid" BALANCERFS_TEST_none)" 0
+    assert_equal "$(copies "$pid" first-secret-qzx)" 1
+    assert_equal "$(copies "$pid" second-secret-qzx)" 1
+    echo '  c: {BACKEND: dummy}' >>config.yaml
+    kill -HUP "$pid"
+    soon test -d mnt/c
+    assert_equal "$(copies "$pid" first-secret-qzx)" 1
+    assert_equal "$(copies "$pid" second-secret-qzx)" 1
+    run grep -c secret-qzx "/proc/$pid/cmdline" "/proc/$pid/environ" mnt/.status mnt/a/.status mnt/a/.log
+    refute_output --regexp ':[1-9]'
+}
+
 @test "relative paths are those of where it was started" {
     mkdir sub
     (cd sub && "$BUILD/balancerfs" ../config.yaml ../mnt)
