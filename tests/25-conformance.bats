@@ -9,6 +9,7 @@ setup()
 {
     TREE=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
     export BUILD="${BUILD:-$TREE/build}"
+    PATH=/usr/bin:$PATH # the python3 of tests/packages, whatever else there is
     cd "$BATS_TEST_TMPDIR" || return 1
 }
 
