@@ -1,0 +1,158 @@
+/* The mount as a whole: which balancers there are. session.c talks to the kernel. */
+#include "fs/fs.h"
+#include "drivers/clock.h"
+#include "drivers/options.h"
+#include "fs/fs_impl.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+const struct fs_settings *fs_settings(const struct fs *fs)
+{
+    return &fs->settings;
+}
+
+struct fs *fs_new(const struct fs_settings *settings, struct error *err)
+{
+    struct fs *fs = calloc(1, sizeof *fs);
+
+    if (!fs) {
+        (void)error_set(err, ENOMEM, "out of memory");
+        return NULL;
+    }
+    fs->settings = *settings;
+    fs->started_ms = clock_real_ms();
+    (void)pthread_rwlock_init(&fs->table, NULL);
+    fs->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    fs->at = calloc(8, sizeof *fs->at);
+    fs->size = 8;
+    if (fs->stop >= 0 && fs->at) {
+        fs->at[0] = balancer_new(fs, 0, NULL, NULL, err);
+        fs->n = 1;
+        if (fs->at[0])
+            return fs;
+    } else {
+        (void)error_set(err, errno, "eventfd: %s", strerror(errno));
+    }
+    fs_free(fs);
+    return NULL;
+}
+
+struct fs_balancer *fs_of(struct fs *fs, fuse_ino_t number)
+{
+    uint32_t serial = (uint32_t)(number >> 32);
+    struct fs_balancer *b;
+
+    (void)pthread_rwlock_rdlock(&fs->table);
+    b = serial < fs->n ? fs->at[serial] : NULL;
+    (void)pthread_rwlock_unlock(&fs->table);
+    return b;
+}
+
+static bool has_ended(struct fs_balancer *b)
+{
+    bool ending;
+
+    (void)pthread_mutex_lock(&b->lock);
+    ending = b->ending;
+    (void)pthread_mutex_unlock(&b->lock);
+    return ending;
+}
+
+struct fs_balancer *fs_after(struct fs *fs, uint32_t after)
+{
+    struct fs_balancer *found = NULL;
+
+    (void)pthread_rwlock_rdlock(&fs->table);
+    for (uint32_t i = after + 1; i < fs->n && !found; i++)
+        if (!has_ended(fs->at[i]))
+            found = fs->at[i];
+    (void)pthread_rwlock_unlock(&fs->table);
+    return found;
+}
+
+struct fs_balancer *fs_named(struct fs *fs, const char *name)
+{
+    struct fs_balancer *found = NULL;
+
+    (void)pthread_rwlock_rdlock(&fs->table);
+    for (uint32_t i = 1; i < fs->n && !found; i++)
+        if (strcmp(fs->at[i]->name, name) == 0 && !has_ended(fs->at[i]))
+            found = fs->at[i];
+    (void)pthread_rwlock_unlock(&fs->table);
+    return found;
+}
+
+/* ---- coming and going --------------------------------------------------------------------- */
+
+static int put(struct fs *fs, struct fs_balancer *b, struct error *err)
+{
+    struct fs_balancer **bigger = fs->at;
+
+    if (fs->n == fs->size) {
+        bigger = reallocarray(fs->at, (size_t)fs->size * 2, sizeof *bigger);
+        if (!bigger)
+            return error_set(err, ENOMEM, "out of memory");
+        fs->size *= 2;
+    }
+    fs->at = bigger;
+    fs->at[fs->n++] = b;
+    return 0;
+}
+
+/* The kernel may still believe that the name is not there, or the old one. */
+static void root_changed(struct fs *fs, const char *name)
+{
+    struct fs_balancer *root = fs->at[0];
+
+    (void)pthread_mutex_lock(&root->lock);
+    inode_at(root->view.inodes, SLOT_TOP)->entries->changed = now_ns();
+    (void)pthread_mutex_unlock(&root->lock);
+    if (!fs->session)
+        return;
+    notify_entry(root->notifier, FUSE_ROOT_ID, name);
+    notify_inode(root->notifier, FUSE_ROOT_ID);
+}
+
+int fs_add(struct fs *fs, const struct driver *driver, struct options *options, struct error *err)
+{
+    struct fs_balancer *b;
+    int result;
+
+    if (fs_named(fs, options_balancer(options)))
+        return error_set(err, EEXIST, "balancer %s is there already", options_balancer(options));
+    /* Nobody but this thread adds: the serial is its own. */
+    b = balancer_new(fs, fs->n, driver, options, err);
+    if (!b)
+        return -1;
+    (void)pthread_rwlock_wrlock(&fs->table);
+    result = put(fs, b, err);
+    (void)pthread_rwlock_unlock(&fs->table);
+    if (result != 0) {
+        b->options = NULL;
+        balancer_free(b);
+        return -1;
+    }
+    root_changed(fs, b->name);
+    return 0;
+}
+
+int fs_remove(struct fs *fs, const char *balancer, struct error *err)
+{
+    struct fs_balancer *b = fs_named(fs, balancer);
+
+    if (!b)
+        return error_set(err, ENOENT, "there is no balancer %s", balancer);
+    balancer_end(b);
+    root_changed(fs, balancer);
+    return 0;
+}
+
+void fs_stop(struct fs *fs)
+{
+    const uint64_t one = 1;
+
+    (void)!write(fs->stop, &one, sizeof one);
+}

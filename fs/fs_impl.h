@@ -1,0 +1,38 @@
+/* The mount: its balancers by serial, and its root. What all of fs/ but its callers may see. */
+#ifndef BALANCERFS_FS_IMPL_H
+#define BALANCERFS_FS_IMPL_H
+
+#include "fs/balancer.h"
+#include "fs/fs.h"
+
+struct fs {
+    struct fs_settings settings;
+    struct fuse_session *session; /* NULL while not mounted */
+    char *mountpoint;
+    bool answered_init; /* the reader's own; init_reply.c */
+    int stop;           /* eventfd: readable once fs_stop was called */
+    pthread_rwlock_t table;
+    struct fs_balancer **at; /* by serial; at[0] is the root. Ended ones stay, see balancer_end */
+    uint32_t n, size;
+    int64_t started_ms;
+};
+
+/* The operations, in ops.c. */
+extern const struct fuse_lowlevel_ops fs_ops;
+
+const struct fs_settings *fs_settings(const struct fs *fs);
+
+/* The inode number that the kernel knows: the root's own is 1, as it wants. */
+static inline fuse_ino_t fs_number(uint32_t serial, uint32_t slot)
+{
+    return (fuse_ino_t)serial << 32 | slot;
+}
+
+/* The balancer of an inode number; NULL: there is none of that serial. */
+struct fs_balancer *fs_of(struct fs *fs, fuse_ino_t number);
+/* The balancer of that name that has not ended, or NULL. */
+struct fs_balancer *fs_named(struct fs *fs, const char *name);
+/* The first of a serial above after that has not ended, or NULL. */
+struct fs_balancer *fs_after(struct fs *fs, uint32_t after);
+
+#endif
