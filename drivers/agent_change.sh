@@ -228,7 +228,8 @@ find_old()
 {
     back=
     gone=
-    for n in $puts $cuts; do
+    # What was cut comes back first: a file that was put may include it again.
+    for n in $cuts $puts; do
         if [ -e "$n" ] || [ -h "$n" ]; then back="$back $n"; else gone="$gone $n"; fi
     done
     had=$back

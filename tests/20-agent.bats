@@ -76,6 +76,20 @@ changes()
     each_shell changes
 }
 
+returns()
+{
+    put app.conf pool
+    put main.conf 'include app.conf'
+    ready a || return 1
+    prepare a put:main.conf:1 cut:app.conf <<<'' && expect a prepared || return 1
+    [ "$(grep ^had "$DIR/.balancerfs/begin")" = $'had app.conf\nhad main.conf' ] || return 1
+    request a abort ok && has app.conf pool && has main.conf 'include app.conf' && hang_up a && clean
+}
+
+@test "a file is back before one that includes it" {
+    each_shell returns
+}
+
 @test "100 files, and one of 10 MB, in one change" {
     many()
     {
