@@ -17,6 +17,7 @@ struct audit {
     void (*log)(int priority, const char *line);
     char *lines[AUDIT_LINES]; /* a ring */
     size_t oldest, n;
+    char *success; /* a copy of the last line of a change that succeeded, or NULL */
 };
 
 /* ---- the line ----------------------------------------------------------------------------- */
@@ -164,12 +165,13 @@ void audit_free(struct audit *a)
     for (size_t i = 0; i < AUDIT_LINES; i++)
         free(a->lines[i]);
     (void)pthread_mutex_destroy(&a->lock);
+    free(a->success);
     free(a->balancer);
     free(a);
 }
 
-/* Takes over line. */
-static void keep(struct audit *a, char *line)
+/* Takes over line, and success if there is one. */
+static void keep(struct audit *a, char *line, char *success)
 {
     size_t at;
 
@@ -181,6 +183,10 @@ static void keep(struct audit *a, char *line)
         a->n++;
     free(a->lines[at]);
     a->lines[at] = line;
+    if (success) {
+        free(a->success);
+        a->success = success;
+    }
     (void)pthread_mutex_unlock(&a->lock);
 }
 
@@ -197,7 +203,7 @@ void audit_add(struct audit *a, const struct audit_entry *e)
                                                           : buf_text(&logged));
     kept = line.failed ? NULL : strdup(buf_text(&line));
     if (kept)
-        keep(a, kept);
+        keep(a, kept, e->err.num ? NULL : strdup(kept));
     buf_free(&line);
     buf_free(&logged);
 }
@@ -215,7 +221,7 @@ void audit_text(struct audit *a, struct buf *out)
 void audit_last(struct audit *a, struct buf *out)
 {
     (void)pthread_mutex_lock(&a->lock);
-    if (a->n)
-        buf_str(out, a->lines[(a->oldest + a->n - 1) % AUDIT_LINES]);
+    if (a->success)
+        buf_str(out, a->success);
     (void)pthread_mutex_unlock(&a->lock);
 }

@@ -42,7 +42,7 @@ void audit_free(struct audit *a);
 void audit_add(struct audit *a, const struct audit_entry *e);
 /* All lines, oldest first, each ended by a newline. */
 void audit_text(struct audit *a, struct buf *out);
-/* The last entry's line, or "". Appended to out. */
+/* The line of the last change that succeeded, or "". Appended to out. */
 void audit_last(struct audit *a, struct buf *out);
 
 #endif

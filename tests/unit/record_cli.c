@@ -1,15 +1,16 @@
 /* What tells people what happened, by hand: lines of .log, and .status.
  *
  *   record_cli audit {WHEN UID LOGIN PID COMMAND OP POOL CHANGES ERRNO TEXT MS HOSTS}...
- *                                entries for balancer web; CHANGES: "+POOL/NODE -POOL/NODE +POOL/
- * -POOL/". Prints what is logged ("<PRIORITY> LINE"), then the text of .log, then the last line,
- * with "--" between record_cli ring N            .log after N entries, whose ms are 1 to N
- *   record_cli threads           eight threads write and read at once
- *   record_cli who PID           what is known of a process: uid, login, pid, command
- *   record_cli status TEXT       .status of a balancer that has the text wherever one can be
- *   record_cli plain             .status of one that is new
- *   record_cli all TEXT          of all: none has it, one has it as its driver
- *   record_cli long N            .status with a text of N bytes */
+ *                            entries of balancer web; CHANGES: "+POOL/NODE -POOL/NODE +POOL/"
+ *                            Prints what is logged ("<PRIORITY> LINE"), then the text of .log,
+ *                            then the last success, with "--" between
+ *   record_cli ring N        .log after N entries, whose ms are 1 to N
+ *   record_cli threads       eight threads write and read at once
+ *   record_cli who PID       what is known of a process: uid, gid, login, pid, command
+ *   record_cli status TEXT   .status of a balancer that has the text wherever one can be
+ *   record_cli plain         .status of one that is new
+ *   record_cli all TEXT      of all: of none, and of two, one of them with the text as its driver
+ *   record_cli long N        .status with a text of N bytes */
 #include "fs/audit.h"
 #include "fs/status_text.h"
 #include <pthread.h>
