@@ -15,6 +15,7 @@
 
 many_hosts()
 {
+    export BUILD=${BUILD:-$BATS_TEST_DIRNAME/../build}
     BASE=$BATS_TEST_TMPDIR/many
     POOLS=$BASE/pools
     HOSTS=("$@")

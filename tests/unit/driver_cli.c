@@ -24,6 +24,7 @@
 #include "drivers/registry.h"
 #include "drivers/status.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +221,9 @@ static int do_race(const struct balancer *b, char **words)
         struct error err = {0};
         int64_t began;
 
+        /* Now and then one is alone for a while, so that crossings begin anew. */
+        if (rand_r(&seed) % 8 == 0)
+            (void)poll(NULL, 0, rand_r(&seed) % 200);
         (void)snprintf(c.pool.name, sizeof c.pool.name, "p%d", pool);
         (void)snprintf(c.node.name, sizeof c.node.name, "10.0.0.%d:80", node);
         if (kind == 8) {
