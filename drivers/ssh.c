@@ -36,6 +36,14 @@ const char *ssh_text(const struct ssh *s)
     return text && *text ? text : "the connection was closed";
 }
 
+bool ssh_is_closed(const struct ssh *s)
+{
+    char c;
+    ssize_t n = recv(s->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
 static short wanted(const struct ssh *s)
 {
     int directions = libssh2_session_block_directions(s->session);
@@ -120,19 +128,21 @@ static int handshake_failed(struct ssh *s, int code, struct error *err)
 {
     switch (code) {
     case LIBSSH2_ERROR_KEX_FAILURE:
-    case LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE:
     case LIBSSH2_ERROR_METHOD_NONE:
         return error_set(err, EACCES,
                          "%s: libssh2 %s and the host have no algorithms in common (the host may "
                          "have only an RSA host key, only ETM or only GCM ciphers): set "
                          "transport: openssh",
                          s->base.host, libssh2_version(0));
-    case LIBSSH2_ERROR_HOSTKEY_INIT:
-    case LIBSSH2_ERROR_HOSTKEY_SIGN:
-        return error_set(err, EACCES, "%s: its host key does not fit its signature: %s",
-                         s->base.host, ssh_text(s));
     case LIBSSH2_ERROR_ALLOC:
         return error_set(err, ENOMEM, "out of memory");
+    case LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE: /* of the connection, or of what came over it */
+    case LIBSSH2_ERROR_HOSTKEY_INIT:
+    case LIBSSH2_ERROR_HOSTKEY_SIGN:
+        if (!ssh_is_closed(s))
+            return error_set(err, EACCES, "%s: the key exchange failed: %s", s->base.host,
+                             ssh_text(s));
+        return handshake_closed(s, err);
     case LIBSSH2_ERROR_SOCKET_NONE:
     case LIBSSH2_ERROR_BANNER_RECV:
     case LIBSSH2_ERROR_BANNER_SEND:
@@ -184,6 +194,7 @@ static int channel_failed(struct ssh *s, const char *what, struct error *err)
     if (code == LIBSSH2_ERROR_CHANNEL_FAILURE || code == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED)
         return error_set(err, EACCES, "%s: %s lets %s log in, but %s: %s", s->base.host,
                          s->base.host, s->config->user, what, ssh_text(s));
+    s->busy = true;
     return error_set(err, EHOSTUNREACH, "%s: the connection was lost: %s", s->base.host,
                      ssh_text(s));
 }

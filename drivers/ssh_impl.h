@@ -30,6 +30,9 @@ int ssh_ready(struct ssh *s, struct error *err);
 /* libssh2's last error as text. */
 const char *ssh_text(const struct ssh *s);
 
+/* libssh2 gives one and the same error for a refusal and for a connection that is gone. */
+bool ssh_is_closed(const struct ssh *s);
+
 /* A non-blocking socket to one of the host's addresses, or -1 with EHOSTUNREACH, ECONNREFUSED or
  * ETIMEDOUT. */
 int ssh_connect(const struct ssh *s, struct error *err);

@@ -24,7 +24,7 @@ struct login {
     struct buf password;
     bool answered;   /* keyboard-interactive has been told the password */
     char prompt[80]; /* to which there is no answer */
-    int keys_left;
+    int keys_left, refusals;
     bool rsa;         /* an RSA key was refused, or not tried */
     struct buf tried; /* for people */
 };
@@ -44,30 +44,46 @@ static bool takes(const struct login *l, const char *method)
     return false;
 }
 
+/* A host that has refused nothing yet has no reason to hang up, but its own: it is asked again. */
+static enum outcome hung_up(struct login *l, struct error *err)
+{
+    const char *tried = l->tried.len ? buf_text(&l->tried) : "nothing";
+
+    l->ssh->busy = l->refusals == 0;
+    if (l->ssh->busy)
+        (void)error_set(err, EHOSTUNREACH, "%s: it has hung up while %s was logging in: %s",
+                        l->ssh->base.host, l->user, ssh_text(l->ssh));
+    else
+        (void)error_set(err, EACCES,
+                        "%s: it has hung up while %s was logging in (too many keys tried? name "
+                        "the right one as identity_file): tried %s: %s",
+                        l->ssh->base.host, l->user, tried, ssh_text(l->ssh));
+    return LOGIN_LOST;
+}
+
 /* What a way in has come to. Whatever is no plain refusal means that the session is gone. */
 static enum outcome judge(struct login *l, int code, struct error *err)
 {
     switch (code) {
     case 0:
         return LOGIN_IN;
-    case LIBSSH2_ERROR_AUTHENTICATION_FAILED:
-    case LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
     case LIBSSH2_ERROR_FILE:
     case LIBSSH2_ERROR_KEYFILE_AUTH_FAILED:
+        return LOGIN_REFUSED;
+    case LIBSSH2_ERROR_AUTHENTICATION_FAILED:
+    case LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
     case LIBSSH2_ERROR_METHOD_NONE:
     case LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
+        if (ssh_is_closed(l->ssh))
+            return hung_up(l, err);
+        l->refusals++;
         return LOGIN_REFUSED;
     case LIBSSH2_ERROR_PASSWORD_EXPIRED:
         (void)error_set(err, EACCES, "%s: the password of %s has expired", l->ssh->base.host,
                         l->user);
         return LOGIN_LOST;
     default:
-        (void)error_set(err, EACCES,
-                        "%s: it has hung up while %s was logging in (too many keys tried? name "
-                        "the right one as identity_file): tried %s: %s",
-                        l->ssh->base.host, l->user, l->tried.len ? buf_text(&l->tried) : "nothing",
-                        ssh_text(l->ssh));
-        return LOGIN_LOST;
+        return hung_up(l, err);
     }
 }
 

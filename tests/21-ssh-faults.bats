@@ -176,12 +176,35 @@ session_end()
     nginx web1 "${key[@]}" "password_file=$PASSWORD_FILE" -- apply add:app/10.0.0.1:80 , wait , apply add:app/10.0.0.2:80 , pools <to >out 2>&1 &
     exec 7>to
     poll grep -qs 10.0.0.1 "$(lab root web1 /etc/nginx/sites-enabled)/app.conf"
-    sshd_restart web1
+    # Those that are there, once: not what is opened then.
+    lab exec web1 sh -c 'kill -9 $(pgrep -f "^sshd: deploy")'
     echo >&7
     exec 7>&-
     wait $! || { cat out; false; }
     run cat out
     assert_output "$(printf 'app\napp/10.0.0.1:80\napp/10.0.0.2:80')"
+}
+
+@test "a host that hangs up anywhere before it has refused anything is asked again" {
+    # The first connection gets so many bytes of the host, the next gets all.
+    cat >"$(lab root web1 /usr/local/bin/short)" <<'SHORT'
+#!/bin/sh
+read -r bytes </run/short && : >/run/short
+if [ -n "$bytes" ]; then
+    socat - TCP:127.0.0.1:22 | { dd bs=1 count="$bytes" 2>/dev/null; kill $PPID; }
+else
+    exec socat - TCP:127.0.0.1:22
+fi
+SHORT
+    lab exec web1 sh -c 'chmod 755 /usr/local/bin/short; : >/run/short'
+    host_listen 2222 EXEC:short
+    sed "s/^[^ ]*/[$HOST_web1]:2222/" "$KNOWN_HOSTS" >known
+    for bytes in 0 10 41 500 1200 1600 1800 2000 2200; do
+        echo $bytes >"$(lab root web1 /run/short)"
+        run remote web1 port=2222 known_hosts="$PWD/known" "${key[@]}" -- hostname
+        [ "$output" = web1 ] || fail "after $bytes bytes: $output"
+        [ ! -s "$(lab root web1 /run/short)" ]
+    done
 }
 
 # How many connections web1 has taken so far.
