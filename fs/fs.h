@@ -12,6 +12,10 @@
 /* The keys that every balancer has, whatever its driver (timeout, cache_ttl, min_nodes, ...). */
 extern const struct option fs_options[];
 
+/* What fs_add would say of these keys; tell is called for each error. Opens nothing. */
+void fs_check(const struct options *options, void (*tell)(const struct error *err, void *arg),
+              void *arg);
+
 enum fs_unlink { FS_UNLINK_BOUNCE, FS_UNLINK_BLOCK };
 
 struct fs_settings {

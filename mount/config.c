@@ -1,5 +1,6 @@
 /* From a configuration's text to its balancers. */
 #include "mount/config.h"
+#include "fs/fs.h"
 #include "mount/section.h"
 #include <stdlib.h>
 #include <string.h>
@@ -102,15 +103,30 @@ struct place config_parse(struct config *config, const char *text, size_t len,
     return r.password;
 }
 
+/* Where the error of a balancer goes. */
+struct trial {
+    const struct config_balancer *balancer;
+    struct problems *problems;
+};
+
+static void tell(const struct error *err, void *arg)
+{
+    struct trial *t = arg;
+
+    problems_add_error(t->problems, t->balancer->place, err);
+}
+
 void config_try(const struct config_balancer *b, struct problems *problems)
 {
+    struct trial t = {b, problems};
     struct error err = {0};
     void *lb = b->driver->open(b->options, &err);
 
     if (lb)
         b->driver->close(lb);
     else
-        problems_add_error(problems, b->place, &err);
+        tell(&err, &t);
+    fs_check(b->options, tell, &t);
 }
 
 struct config_balancer *config_find(const struct config *config, const char *name)

@@ -27,7 +27,7 @@ void config_read(struct config *config, struct problems *problems);
 struct place config_parse(struct config *config, const char *text, size_t len,
                           struct problems *problems);
 
-/* Opens and closes the driver, since only it can judge some values. */
+/* Opens and closes the driver, since only it can judge some values; likewise the file system. */
 void config_try(const struct config_balancer *b, struct problems *problems);
 
 struct config_balancer *config_find(const struct config *config, const char *name); /* or NULL */

@@ -129,6 +129,21 @@ BALANCERS:
 YAML
 }
 
+@test "what only the file system can judge is reported with the rest" {
+    refuse '2:30: owner: there is no user "nobody-of-that-name"
+2:64: max_removal must be like 50%/60s or 5/60s (1 and up): much
+2:76: fail must be the name of an errno: EFOO
+3:30: group: there is no group "no-such-group"
+4:29: mode must be octal, from 0 to 0777: 999
+5:32: timeout must not be 0' <<'YAML'
+BALANCERS:
+  a: {BACKEND: dummy, owner: nobody-of-that-name, max_removal: much, fail: EFOO}
+  b: {BACKEND: dummy, group: no-such-group}
+  c: {BACKEND: dummy, mode: 999}
+  d: {BACKEND: dummy, timeout: 0}
+YAML
+}
+
 @test "keys without regard to case, and repeated ones" {
     accept <<'YAML'
 balancers:
