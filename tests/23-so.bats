@@ -10,7 +10,7 @@ setup_file()
     TREE=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
     export TREE BUILD="${BUILD:-$TREE/build}"
     export CLI=$BUILD/tests/driver_cli INSTALLED=$BATS_FILE_TMPDIR/installed
-    meson install -C "${BUILD%/wrapped}" --no-rebuild --destdir "$INSTALLED" >"$BATS_FILE_TMPDIR/log" 2>&1 || {
+    meson install -C "${BUILD%/wrapped}" --no-rebuild --tags devel --destdir "$INSTALLED" >"$BATS_FILE_TMPDIR/log" 2>&1 || {
         cat "$BATS_FILE_TMPDIR/log"
         return 1
     }
