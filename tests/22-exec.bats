@@ -317,3 +317,22 @@ EIO $PWD/program apply was ended by SIGSEGV: something is wrong"
     run -0 cli password=swordfish -- pools , apply create:app
     run -1 grep swordfish cmdline
 }
+
+@test "a key that is named like a password makes the file secret, one that tells where it is does not" {
+    program 'echo "EACCES asked" >&2; exit 1'
+    for key in password api_token PASSPHRASE '"nested": {client_secret: x}, other'; do
+        printf 'BALANCERS:\n  lb: {BACKEND: exec, command: [%s], %s: x}\n' "$PWD/program" "$key" >balancers.yaml
+        chmod 644 balancers.yaml
+        run -2 "$TREE/tests/conformance" balancers.yaml lb
+        assert_output --partial "chmod 600"
+        chmod 600 balancers.yaml
+        run -2 "$TREE/tests/conformance" balancers.yaml lb
+        assert_output --partial "asked"
+    done
+    for key in password_file secret_command token_path user; do
+        printf 'BALANCERS:\n  lb: {BACKEND: exec, command: [%s], %s: x}\n' "$PWD/program" "$key" >balancers.yaml
+        chmod 644 balancers.yaml
+        run -2 "$TREE/tests/conformance" balancers.yaml lb
+        assert_output --partial "asked"
+    done
+}

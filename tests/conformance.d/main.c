@@ -119,10 +119,10 @@ int main(int argc, char **argv)
     }
     config_read(&config, problems);
     balancer = config_find(&config, argv[2]);
-    if (balancer)
-        rc = run(balancer);
-    else if (problems_count(problems))
+    if (problems_count(problems))
         problems_each(problems, show_problem, NULL);
+    else if (balancer)
+        rc = run(balancer);
     else
         fprintf(stderr, "%s has no balancer %s\n", argv[1], argv[2]);
     config_free(&config);
