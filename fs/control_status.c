@@ -93,6 +93,9 @@ static void gather_state(struct gathered *g, struct fs_balancer *b)
     g->s.queued = b->queued;
     g->s.running = b->running;
     g->s.last_change_ms = b->last_change_ms;
+    if (b->last_change)
+        buf_str(&g->last_change, b->last_change);
+    g->s.last_change = g->last_change.len ? buf_text(&g->last_change) : NULL;
     g->last = b->last_error;
     if (!g->last.num)
         return;
@@ -118,8 +121,6 @@ static struct gathered *gather(struct fs_balancer *b)
     if (b->driver->status && !b->closed)
         b->driver->status(b->lb, of);
     (void)pthread_mutex_unlock(&b->lock);
-    audit_last(b->audit, &g->last_change);
-    g->s.last_change = g->last_change.len ? buf_text(&g->last_change) : NULL;
     return g;
 }
 

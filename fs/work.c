@@ -348,6 +348,19 @@ void work_withdraw(struct fs_balancer *b, struct work *w)
     work_unref(b, w);
 }
 
+static void keep_last_change(struct fs_balancer *b)
+{
+    struct buf line = BUF_INIT;
+
+    audit_last(b->audit, &line);
+    if (line.failed)
+        return;
+    (void)pthread_mutex_lock(&b->lock);
+    free(b->last_change);
+    b->last_change = line.data;
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 void work_audit(struct fs_balancer *b, const struct work *w)
 {
     const struct audit_entry entry = {
@@ -363,4 +376,6 @@ void work_audit(struct fs_balancer *b, const struct work *w)
     };
 
     audit_add(b->audit, &entry);
+    if (w->err.num == 0)
+        keep_last_change(b);
 }
