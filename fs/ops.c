@@ -48,17 +48,49 @@ void ops_end(struct call *c, int num)
     reply_err(c, num);
 }
 
+static size_t put_node(struct change *out, size_t n, enum change_kind kind, const struct pool *pool,
+                       const char *name)
+{
+    struct error ignored;
+
+    out[n] = (struct change){.kind = kind, .pool = *pool};
+    return node_parse(&out[n].node, name, &ignored) == 0 ? n + 1 : n;
+}
+
+/* What the call would have changed, as far as its names are names. At most two. */
+static size_t refused_changes(const struct call *c, const char *operation, const struct pool *pool,
+                              struct change out[2])
+{
+    bool makes = strcmp(operation, "mkdir") == 0;
+    struct error ignored;
+
+    if (strcmp(operation, "touch") == 0)
+        return put_node(out, 0, ADD_NODE, pool, c->name);
+    if (strcmp(operation, "rm") == 0)
+        return put_node(out, 0, DELETE_NODE, pool, c->name);
+    if (strcmp(operation, "mv") == 0)
+        return put_node(out, put_node(out, 0, ADD_NODE, pool, c->to_name), DELETE_NODE, pool,
+                        c->name);
+    out[0] = (struct change){.kind = makes ? CREATE_POOL : DELETE_POOL};
+    if (!makes && strcmp(operation, "rmdir") != 0)
+        return 0;
+    return pool_parse(&out[0].pool, c->name, &ignored) == 0 ? 1 : 0;
+}
+
 void ops_refuse(struct call *c, const char *operation, const struct error *err)
 {
     const struct fuse_ctx *ctx = fuse_req_ctx(c->req);
     const struct inode *i = ops_inode(c);
     struct audit_entry entry = {.when_ms = clock_real_ms(), .operation = operation, .err = *err};
+    struct change changes[2];
     struct pool pool = {""};
 
     if (i && i->kind == INODE_POOL)
         (void)snprintf(pool.name, sizeof pool.name, "%s", inode_name(i));
     entry.pool = pool.name;
     entry.hosts = "";
+    entry.changes = changes;
+    entry.n = refused_changes(c, operation, &pool, changes);
     balancer_note_error(c->b, err);
     (void)pthread_mutex_unlock(&c->b->lock);
     entry.who = who_get(ctx->uid, ctx->gid, ctx->pid);
