@@ -49,14 +49,15 @@ static void script_build(const struct agent *a, const struct agent_setup *s, str
 }
 
 /* No newline and no "!": any login shell has to understand it. The script itself comes by standard
- * input, as sudo writes command lines to the log. */
+ * input, as sudo writes command lines to the log. Who is root there needs no sudo: ssh_config may
+ * have chosen the user. */
 static void command_build(const struct agent *a, bool sudo, size_t len, struct buf *out)
 {
-    buf_str(out, "exec ");
-    if (sudo)
-        buf_printf(out, "sudo -k -S -p %s: ", a->nonce);
-    buf_printf(out, "%s -c 'echo \"%s hello 0\"; eval \"$(head -c %zu)\"'",
+    buf_printf(out, "set -- %s -c 'echo \"%s hello 0\"; eval \"$(head -c %zu)\"'; ",
                tuned("BALANCERFS_AGENT_SHELL", "sh"), a->nonce, len);
+    if (sudo)
+        buf_printf(out, "[ \"$(id -u)\" = 0 ] || set -- sudo -k -S -p %s: \"$@\"; ", a->nonce);
+    buf_str(out, "exec \"$@\"");
 }
 
 static enum agent_result password_send(struct agent *a, const struct remote_config *c,

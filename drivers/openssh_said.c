@@ -33,14 +33,16 @@ static const struct {
     {"Connection reset by", EHOSTUNREACH, true},
 };
 
-/* Lines of @@@ are for terminals. */
+/* Frames of @ are for terminals. */
 static void line_add(struct buf *out, const char *line, size_t len)
 {
-    while (len && (line[len - 1] == '\r' || line[len - 1] == ' '))
+    while (len && strchr("\r @", line[len - 1]))
         len--;
+    while (len && strchr(" @", *line))
+        line++, len--;
     if (len > 5 && memcmp(line, "ssh: ", 5) == 0)
         line += 5, len -= 5;
-    if (!len || *line == '@')
+    if (!len)
         return;
     if (out->len)
         buf_str(out, " / ");

@@ -38,8 +38,10 @@ int piped_poll_fd(const struct remote *r)
     return ((const struct piped *)r)->child.any;
 }
 
+/* An end that was seen, but not by remote_read: its descriptor is closed and tells no more. */
 bool piped_pending(const struct remote *r)
 {
-    (void)r;
-    return false;
+    const struct child *c = &((const struct piped *)r)->child;
+
+    return (c->out[0] < 0 && !r->ended[0]) || (c->out[1] < 0 && !r->ended[1]);
 }

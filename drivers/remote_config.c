@@ -192,6 +192,16 @@ static int read_user(struct remote_config *c, struct error *err)
     return c->user && c->home ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
+/* With the ssh program only ssh_config may know who logs in; the agent looks who it is there. */
+static bool may_need_sudo(const struct remote_config *c)
+{
+    if (c->transport == &transport_local)
+        return geteuid() != 0;
+    if (c->transport == &transport_openssh && !c->has_user)
+        return true;
+    return strcmp(c->user, "root") != 0;
+}
+
 static int read_words(struct remote_config *c, struct error *err)
 {
     const char *transport = options_string(c->options, "transport");
@@ -209,7 +219,7 @@ static int read_words(struct remote_config *c, struct error *err)
         return options_error(c->options, "host_key_check", err,
                              "host_key_check must be strict or accept-new, not \"%s\"", check);
     if (strcasecmp(sudo, "auto") == 0)
-        c->sudo = c->transport == &transport_local ? geteuid() != 0 : strcmp(c->user, "root") != 0;
+        c->sudo = may_need_sudo(c);
     else if (strcasecmp(sudo, "yes") == 0 || strcasecmp(sudo, "true") == 0)
         c->sudo = true;
     else if (strcasecmp(sudo, "no") != 0 && strcasecmp(sudo, "false") != 0)

@@ -202,7 +202,7 @@ ETIMEDOUT final|Connection timed out during banner exchange\nConnection to 10.0.
 EHOSTUNREACH final|
 EHOSTUNREACH final|something new
 CASES
-    printf '@@@@@\n@    WARNING    @\n@@@@@\nREMOTE HOST IDENTIFICATION HAS CHANGED!\nOffending key in f:1\nConnection closed by 10.0.0.1\n' >said
+    printf '@@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\n@@@@@\r\nOffending key in f:1\nConnection closed by 10.0.0.1\n' >said
     run "$CLI" said said
-    assert_output "EACCES final web1: ssh: REMOTE HOST IDENTIFICATION HAS CHANGED! / Offending key in f:1 / Connection closed by 10.0.0.1"
+    assert_output "EACCES final web1: ssh: WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! / Offending key in f:1 / Connection closed by 10.0.0.1"
 }

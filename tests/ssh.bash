@@ -73,7 +73,7 @@ sshd_restart()
 {
     lab kill-ssh "$1"
     lab start-ssh "$1"
-    poll lab exec "$1" sh -c "ss -Hltn sport = :22 | grep -q ."
+    poll lab exec "$1" sh -c "ss -Hltnp | grep -q '\"sshd\"'"
 }
 
 log_empty()
