@@ -29,7 +29,8 @@ static off_t size_of(const struct fs_balancer *b, uint32_t slot, const struct in
     return note ? (off_t)note->text.len : 0;
 }
 
-static void fill_note(const struct inode *i, const struct note *note, struct stat *st)
+/* changed: when what the times are of has changed. */
+static void fill_note(const struct note *note, int64_t changed, struct stat *st)
 {
     if (note->has_mode)
         st->st_mode = (st->st_mode & S_IFMT) | note->mode;
@@ -37,7 +38,7 @@ static void fill_note(const struct inode *i, const struct note *note, struct sta
         st->st_uid = note->uid;
     if (note->has_gid)
         st->st_gid = note->gid;
-    if (!note->has_times || (i->entries && i->entries->changed > note->at))
+    if (!note->has_times || changed > note->at)
         return;
     st->st_atim = note->atime;
     st->st_mtim = note->mtime;
@@ -53,11 +54,19 @@ static nlink_t links(const struct fs_balancer *b, const struct inode *i)
     return 2;
 }
 
+static int64_t changed_at(const struct fs_balancer *b, const struct inode *i)
+{
+    if (i->kind == INODE_NODES)
+        return inode_at(b->view.inodes, i->dir)->entries->nodes_changed;
+    return i->entries ? i->entries->changed : i->seen;
+}
+
 void attr_fill(const struct fs_balancer *b, uint32_t slot, struct stat *st)
 {
     const struct inode *i = inode_at(b->view.inodes, slot);
     const struct note *note = inode_note(b->view.inodes, slot);
     bool control = i->kind == INODE_STATUS || i->kind == INODE_LOG;
+    int64_t changed;
 
     *st = (struct stat){
         .st_ino = fs_number(b->serial, slot),
@@ -68,12 +77,10 @@ void attr_fill(const struct fs_balancer *b, uint32_t slot, struct stat *st)
     };
     st->st_mode = inode_is_dir(i) ? S_IFDIR | b->set.dir_mode
                                   : S_IFREG | (b->set.file_mode & (control ? 0444 : 07777));
-    st->st_mtim = from_ns(i->entries ? i->entries->changed : i->seen);
-    if (i->kind == INODE_NODES)
-        st->st_mtim = from_ns(inode_at(b->view.inodes, i->dir)->entries->changed);
-    st->st_atim = st->st_mtim;
+    changed = changed_at(b, i);
+    st->st_mtim = st->st_atim = from_ns(changed);
     if (note)
-        fill_note(i, note, st);
+        fill_note(note, changed, st);
     st->st_ctim = st->st_mtim;
     if (!inode_is_dir(i))
         st->st_size = size_of(b, slot, i);
@@ -126,12 +133,12 @@ void attr_no_entry(const struct fs_balancer *b, uint32_t dir, struct fuse_entry_
 
 /* ---- setting ------------------------------------------------------------------------------ */
 
-static void set_times(const struct inode *i, struct note *note, const struct stat *attr, int to_set)
+static void set_times(int64_t changed, struct note *note, const struct stat *attr, int to_set)
 {
     struct timespec now = from_ns(now_ns());
 
     if (!note->has_times)
-        note->atime = note->mtime = from_ns(i->entries ? i->entries->changed : i->seen);
+        note->atime = note->mtime = from_ns(changed);
     note->has_times = true;
     note->at = now_ns();
     if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))
@@ -192,7 +199,7 @@ int attr_set(struct fs_balancer *b, uint32_t slot, const struct stat *attr, int 
     if (!note)
         return (to_set & now) == now ? 0 : ENOMEM;
     if (to_set & times)
-        set_times(i, note, attr, to_set);
+        set_times(changed_at(b, i), note, attr, to_set);
     if (to_set & FUSE_SET_ATTR_MODE)
         note->mode = attr->st_mode & 07777, note->has_mode = true;
     if (to_set & FUSE_SET_ATTR_UID)

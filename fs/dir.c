@@ -8,7 +8,7 @@ struct dir *dir_new(int64_t now)
     struct dir *d = calloc(1, sizeof *d);
 
     if (d)
-        d->changed = now;
+        d->changed = d->nodes_changed = now;
     return d;
 }
 

@@ -20,10 +20,11 @@ struct dir {
     bool entered;        /* by auto_pools */
     int64_t fresh_until; /* monotonic ms; its nodes, when get_nodes was asked for it alone */
     uint32_t nodes_slot; /* of .nodes; 0: nobody has looked yet */
-    uint32_t hidden;     /* members that no name can show */
-    uint32_t pending;    /* changes under way that concern it */
-    int failed_later;    /* errno of a change that was accepted and then refused; for fsync */
-    struct buf written;  /* the text last written to .nodes; has_written */
+    int64_t nodes_changed; /* ns: its nodes, or what was written to .nodes; not scratch */
+    uint32_t hidden;       /* members that no name can show */
+    uint32_t pending;      /* changes under way that concern it */
+    int failed_later;      /* errno of a change that was accepted and then refused; for fsync */
+    struct buf written;    /* the text last written to .nodes; has_written */
     bool has_written;
 };
 

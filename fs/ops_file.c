@@ -173,6 +173,20 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
     ops_start(req, ino, NULL, &c, do_read);
 }
 
+/* Of .nodes: times that were set before do not hold for what is written now. */
+static int list_write(struct fs_balancer *b, uint32_t slot, struct handle *h,
+                      const struct fuse_file_info *fi, const char *data, size_t size, off_t off)
+{
+    struct note *note;
+
+    (void)pthread_mutex_lock(&b->lock);
+    note = inode_note(b->view.inodes, slot);
+    if (note)
+        note->has_times = false;
+    (void)pthread_mutex_unlock(&b->lock);
+    return handle_write(h, data, size, off, fi->flags & O_APPEND);
+}
+
 /* What is written into a node or a scratch file is kept beside it. 0 or an errno. */
 static int note_write(struct fs_balancer *b, uint32_t slot, const char *data, size_t size,
                       off_t off)
@@ -212,7 +226,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
         return;
     }
     if (h) {
-        failed = handle_write(h, data, size, off, fi->flags & O_APPEND);
+        failed = list_write(b, (uint32_t)ino, h, fi, data, size, off);
     } else {
         (void)pthread_mutex_lock(&b->lock);
         failed = note_write(b, (uint32_t)ino, data, size, off);

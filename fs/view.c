@@ -68,6 +68,13 @@ static void count(struct view *v, const struct inode *i, bool more)
     d->shown += more ? 1 : UINT32_MAX;
 }
 
+/* Where a node comes or goes, .nodes changes: editors look at its time. */
+static void stamp(struct view *v, const struct inode *i, int64_t now)
+{
+    if (i->kind == INODE_NODE)
+        inode_at(v->inodes, i->dir)->entries->nodes_changed = now;
+}
+
 uint32_t view_add(struct view *v, uint32_t dir, enum inode_kind kind, const char *name,
                   uint8_t flags, int64_t now)
 {
@@ -84,6 +91,7 @@ uint32_t view_add(struct view *v, uint32_t dir, enum inode_kind kind, const char
         return 0;
     }
     count(v, i, true);
+    stamp(v, i, now);
     return slot;
 }
 
@@ -96,6 +104,7 @@ void view_remove(struct view *v, uint32_t slot, int64_t now)
     while (i->entries && i->entries->n)
         view_remove(v, i->entries->by_name[i->entries->n - 1], now);
     count(v, i, false);
+    stamp(v, i, now);
     dir_remove(v->inodes, slot, now);
     i->pins--;
     inode_reap(v->inodes, slot);
@@ -120,10 +129,12 @@ bool view_move(struct view *v, uint32_t slot, uint32_t to_dir, const char *name,
     if (there && there != slot)
         view_remove(v, there, now);
     count(v, i, false);
+    stamp(v, i, now);
     moved = dir_move(v->inodes, slot, to_dir, name, now);
     if (moved)
         i->kind = (uint8_t)kind;
     count(v, i, true);
+    stamp(v, i, now);
     return moved;
 }
 

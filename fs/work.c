@@ -154,6 +154,7 @@ static void end_add(struct fs_balancer *b, struct work *w, bool done)
         return;
     if (done) {
         view_flag(&b->view, w->slot, 0, INODE_ADDING | INODE_ACCEPTED);
+        inode_at(b->view.inodes, i->dir)->entries->nodes_changed = now_ns();
         return;
     }
     note = inode_note_need(b->view.inodes, w->slot);
@@ -230,6 +231,16 @@ static void become_nodes(struct fs_balancer *b, uint32_t dir, uint32_t scratch)
     inode_at(b->view.inodes, dir)->entries->nodes_slot = scratch;
 }
 
+/* Times that the writer has set hold until the nodes change again. */
+static void written_at(struct fs_balancer *b, struct dir *d, int64_t now)
+{
+    struct note *note = d->nodes_slot ? inode_note(b->view.inodes, d->nodes_slot) : NULL;
+
+    d->nodes_changed = now;
+    if (note)
+        note->at = now;
+}
+
 /* The pool is what the list says; the kernel has to ask for what came and went. */
 static void end_nodes(struct fs_balancer *b, struct work *w, bool done)
 {
@@ -254,6 +265,7 @@ static void end_nodes(struct fs_balancer *b, struct work *w, bool done)
     w->text = (struct buf)BUF_INIT;
     if (w->replacing)
         become_nodes(b, w->dir, w->replacing);
+    written_at(b, pool->entries, now_ns());
 }
 
 static void pool_made(struct fs_balancer *b, uint32_t dir)
