@@ -28,7 +28,8 @@ setup()
 @test "everything is where it is looked for" {
     for file in bin/balancerfs sbin/mount.balancerfs sbin/mount.fuse.balancerfs include/balancerfs/driver.h share/man/man8/balancerfs.8 \
         share/man/man5/balancerfs.conf.5 share/man/man3/balancerfs-driver.3 share/bash-completion/completions/balancerfs \
-        share/zsh/site-functions/_balancerfs share/balancerfs/nodes.bash share/balancerfs/demo.yaml; do
+        share/zsh/site-functions/_balancerfs share/balancerfs/nodes.bash share/balancerfs/demo.yaml \
+        share/balancerfs/recipes/ansible-copy.yml share/balancerfs/recipes/pool.sh; do
         [ -e "$ROOT/usr/$file" ] || [ -L "$ROOT/usr/$file" ] || { echo "no $file" && false; }
     done
     assert_equal "$(readlink -f "$ROOT/usr/sbin/mount.balancerfs")" "$(readlink -f "$ROOT/usr/bin/balancerfs")"
