@@ -7,6 +7,7 @@
  * An empty section is a balancer without members, which Apache answers for with 503.
  * Lines are Apache's: one that ends with a backslash goes on, a comment's too. */
 #include "drivers/poolfile.h"
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -263,10 +264,20 @@ static int apache_edit(const struct dialect_settings *s, const struct files *in,
     return poolfile_edit(&apache_grammar, s, in, changes, n, out, err);
 }
 
+/* apache_test.sh found a line, by "pool app is used by FILE:LINE: ..." */
+static bool apache_in_use(const struct pool *pool, const char *said)
+{
+    char words[sizeof pool->name + 20];
+
+    (void)snprintf(words, sizeof words, "pool %s is used by ", pool->name);
+    return strstr(said, words) != NULL;
+}
+
 const struct dialect apache_dialect = {
     .name = "apache",
     .suffix = ".conf",
     .ignores_case = true,
     .list = apache_list,
     .edit = apache_edit,
+    .in_use = apache_in_use,
 };

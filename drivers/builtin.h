@@ -4,6 +4,7 @@
 
 #include "drivers/driver.h"
 
+extern const struct driver apache_driver;
 extern const struct driver chained_driver;
 extern const struct driver dummy_driver;
 extern const struct driver exec_driver;

@@ -3,6 +3,7 @@
 #include "drivers/buf.h"
 #include "drivers/clock.h"
 #include "drivers/listing.h"
+#include "drivers/remote_impl.h"
 #include "drivers/transaction.h"
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct confdir {
     const struct dialect *dialect;
     struct dialect_settings settings;
     struct buf dir;
+    struct buf test, reload; /* programs, if there are any */
     struct remote_config *remote;
     struct hosts *hosts;
 };
@@ -70,14 +72,53 @@ static void list(const void *arg, const struct files *in, struct listing *out)
     c->dialect->list(&c->settings, in, out);
 }
 
-static int hosts_open(struct confdir *c, struct error *err)
+static void setting_add(struct buf *out, const char *name, const char *value)
+{
+    buf_printf(out, "%s=", name);
+    remote_quote(out, value);
+    buf_str(out, "\n");
+}
+
+static void program_build(const struct confdir *c, const struct confdir_programs *programs,
+                          const struct confdir_program *program, struct buf *out)
+{
+    if (!program->rows)
+        return;
+    setting_add(out, "include_dir", c->settings.include_dir);
+    setting_add(out, "test_cmd", text_option(c, "test_cmd"));
+    setting_add(out, "reload_cmd", text_option(c, "reload_cmd"));
+    for (size_t i = 0; i < 4 && programs->settings[i]; i++)
+        setting_add(out, programs->settings[i], text_option(c, programs->settings[i]));
+    for (size_t i = 0; program->rows[i]; i++)
+        buf_str(out, program->rows[i]);
+}
+
+static int programs_build(struct confdir *c, const struct confdir_programs *programs,
+                          struct error *err)
+{
+    if (programs) {
+        program_build(c, programs, &programs->test, &c->test);
+        program_build(c, programs, &programs->reload, &c->reload);
+    }
+    return buf_check(&c->test, err) != 0 ? -1 : buf_check(&c->reload, err);
+}
+
+static const char *shown(const char *command, const char *name)
+{
+    return *command || !name ? command : name;
+}
+
+static int hosts_open(struct confdir *c, const struct confdir_programs *programs, struct error *err)
 {
     const struct hosts_dialect dialect = {edit, list, c, c->settings.main_file};
+    const char *test = text_option(c, "test_cmd"), *reload = text_option(c, "reload_cmd");
     const struct agent_setup setup = {
         .dir = c->settings.include_dir,
         .suffix = c->dialect->suffix,
-        .test_cmd = text_option(c, "test_cmd"),
-        .reload_cmd = text_option(c, "reload_cmd"),
+        .test_cmd = c->test.len ? buf_text(&c->test) : test,
+        .reload_cmd = c->reload.len ? buf_text(&c->reload) : reload,
+        .test_name = shown(test, programs ? programs->test.name : NULL),
+        .reload_name = shown(reload, programs ? programs->reload.name : NULL),
         .tmpdir = text_option(c, "tmpdir"),
     };
     size_t quorum;
@@ -95,8 +136,9 @@ static int hosts_open(struct confdir *c, struct error *err)
     return c->hosts ? 0 : -1;
 }
 
-struct confdir *confdir_open(const struct options *o, const struct dialect *dialect,
-                             const struct dialect_settings *settings, struct error *err)
+struct confdir *confdir_open_programs(const struct options *o, const struct dialect *dialect,
+                                      const struct dialect_settings *settings,
+                                      const struct confdir_programs *programs, struct error *err)
 {
     struct confdir *c = calloc(1, sizeof *c);
 
@@ -108,10 +150,17 @@ struct confdir *confdir_open(const struct options *o, const struct dialect *dial
     c->dialect = dialect;
     if (settings)
         c->settings = *settings;
-    if (dir_set(c, err) == 0 && hosts_open(c, err) == 0)
+    if (dir_set(c, err) == 0 && programs_build(c, programs, err) == 0 &&
+        hosts_open(c, programs, err) == 0)
         return c;
     confdir_close(c);
     return NULL;
+}
+
+struct confdir *confdir_open(const struct options *o, const struct dialect *dialect,
+                             const struct dialect_settings *settings, struct error *err)
+{
+    return confdir_open_programs(o, dialect, settings, NULL, err);
 }
 
 void confdir_close(void *lb)
@@ -121,6 +170,8 @@ void confdir_close(void *lb)
     hosts_free(c->hosts);
     remote_config_free(c->remote);
     buf_free(&c->dir);
+    buf_free(&c->test);
+    buf_free(&c->reload);
     free(c);
 }
 

@@ -9,6 +9,7 @@
 
 /* clang-format off */
 static const struct driver *const drivers[] = {
+    &apache_driver,
     &chained_driver,
     &dummy_driver,
     &exec_driver,

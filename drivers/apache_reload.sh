@@ -1,0 +1,33 @@
+#!/bin/sh
+# shellcheck disable=SC2154 # settings: test_cmd reload_cmd; functions and names of apache_ctl.sh
+# Runs on a host in place of reload_cmd: never starts a stopped server, and is back when the server has taken up the new
+# configuration, which it does some time after a graceful reload: it then writes its pid file anew.
+
+stamp()
+{
+    stat -c '%i %y' "$pid_file" 2>/dev/null
+}
+
+await()
+{
+    turns=0
+    while [ "$(stamp)" = "$before" ]; do
+        is_alive || fail "apache has ended at the reload: see its error log"
+        turns=$((turns + 1))
+        [ $turns -lt 400 ] || fail "apache has not taken up the configuration 20 s after the reload: see its error log"
+        sleep 0.05
+    done
+    is_alive || fail "apache has ended at the reload: see its error log"
+}
+
+before=
+case $reload_cmd in
+*graceful*)
+    if find_ctl && ask; then
+        must_run
+        before=$(stamp)
+    fi
+    ;;
+esac
+said=$(sh -c "$reload_cmd" 2>&1) || fail "$(plain "$said")"
+[ -z "$before" ] || await
