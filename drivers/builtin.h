@@ -8,6 +8,7 @@ extern const struct driver apache_driver;
 extern const struct driver chained_driver;
 extern const struct driver dummy_driver;
 extern const struct driver exec_driver;
+extern const struct driver haproxy_driver;
 extern const struct driver nginx_driver;
 extern const struct driver stingray_driver;
 extern const struct driver varnish_driver;

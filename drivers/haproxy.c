@@ -274,9 +274,26 @@ static int haproxy_edit(const struct dialect_settings *s, const struct files *in
     return poolfile_edit(&haproxy_grammar, s, in, changes, n, out, err);
 }
 
+/* Proxy 'www': unable to find required use_backend: 'app'. (or default_backend, or the like) */
+static bool haproxy_in_use(const struct pool *pool, const char *said)
+{
+    char words[sizeof pool->name + 4];
+
+    (void)snprintf(words, sizeof words, "'%s'", pool->name);
+    while ((said = strstr(said, "unable to find ")) != NULL) {
+        const char *found = strchr(said, '\'');
+
+        if (found && strncmp(found, words, strlen(words)) == 0)
+            return true;
+        said++;
+    }
+    return false;
+}
+
 const struct dialect haproxy_dialect = {
     .name = "haproxy",
     .suffix = ".cfg",
     .list = haproxy_list,
     .edit = haproxy_edit,
+    .in_use = haproxy_in_use,
 };

@@ -13,6 +13,7 @@ static const struct driver *const drivers[] = {
     &chained_driver,
     &dummy_driver,
     &exec_driver,
+    &haproxy_driver,
     &nginx_driver,
     &stingray_driver,
     &varnish_driver,

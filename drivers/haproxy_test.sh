@@ -1,0 +1,17 @@
+#!/bin/sh
+# shellcheck disable=SC2154 # settings: test_cmd include_dir
+# Runs on a host in place of test_cmd, and of what HAProxy says lets through the reason of a refusal alone: pages of
+# warnings may stand around it.
+
+if [ -n "$test_cmd" ]; then
+    said=$(sh -c "$test_cmd" 2>&1)
+else
+    said=$(haproxy -c -f /etc/haproxy/haproxy.cfg -f "$include_dir" 2>&1)
+fi && exit 0
+
+alerts=$(printf '%s\n' "$said" | sed -n -e '/Fatal errors found\|Error(s) found/d' -e 's/^\[ALERT\] *([0-9]*) : \(config : \)*//p')
+if [ -z "$alerts" ]; then
+    alerts=$(printf '%s\n' "$said" | sed -e '/^\[NOTICE\]/d' -e '/^\[WARNING\]/d' -e '/^   | /d' -e '/^Warnings were found/d')
+fi
+echo "${alerts:-haproxy gave no reason}"
+exit 1
