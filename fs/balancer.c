@@ -142,9 +142,10 @@ bool balancer_fresh(struct fs_balancer *b, struct call *c, uint32_t pool)
     int64_t now = clock_now_ms();
     struct error err;
 
+    /* ESTALE makes the kernel walk the path anew: there may be another of that name by now. */
     if (b->ending) {
         (void)pthread_mutex_unlock(&b->lock);
-        reply_err(c, ESHUTDOWN);
+        reply_err(c, ESTALE);
         return false;
     }
     if (c->refreshed || fresh_until(b, pool) > now)

@@ -39,7 +39,8 @@ struct fs *fs_new(const struct fs_settings *settings, struct error *err);
  * reload, from any thread while it runs. */
 int fs_add(struct fs *fs, const struct driver *driver, struct options *options, struct error *err);
 
-/* The balancer disappears once its running change has ended; what waits gets ESHUTDOWN. */
+/* The balancer disappears once its running change has ended; what waits gets ESHUTDOWN,
+ * who asks later ESTALE. */
 int fs_remove(struct fs *fs, const char *balancer, struct error *err);
 
 /* fuse_argv: what is left of the command line for libfuse (-o allow_other ...), NULL-terminated,

@@ -4,13 +4,14 @@
 
 #include "fs/balancer.h"
 #include "fs/fs.h"
+#include <stdatomic.h>
 
 struct fs {
     struct fs_settings settings;
     struct fuse_session *session; /* NULL while not mounted */
     char *mountpoint;
-    bool answered_init; /* the reader's own; init_reply.c */
-    int stop;           /* eventfd: readable once fs_stop was called */
+    atomic_bool answered_init; /* init_reply.c */
+    int stop;                  /* eventfd: readable once fs_stop was called */
     pthread_rwlock_t table;
     struct fs_balancer **at; /* by serial; at[0] is the root. Ended ones stay, see balancer_end */
     uint32_t n, size;

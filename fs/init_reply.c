@@ -25,19 +25,22 @@ static void set_flag(struct iovec *answer)
     memcpy(at, &flags, sizeof flags);
 }
 
-/* INIT is the first question, and only it is answered before anything else is asked. */
+/* INIT is the first question, and only it is answered before anything else is asked. All other
+ * answers pass here too, from any thread. */
 static ssize_t answer(int fd, struct iovec *iov, int count, void *userdata)
 {
     struct fs *fs = userdata;
     int32_t error;
 
-    if (!fs->answered_init && count == 2 && iov[0].iov_len == HEADER_SIZE &&
+    if (atomic_load(&fs->answered_init))
+        return writev(fd, iov, count);
+    if (count == 2 && iov[0].iov_len == HEADER_SIZE &&
         iov[1].iov_len >= FLAGS_AT + sizeof(uint32_t)) {
         memcpy(&error, (const char *)iov[0].iov_base + 4, sizeof error);
         if (error == 0)
             set_flag(&iov[1]);
     }
-    fs->answered_init = true;
+    atomic_store(&fs->answered_init, true);
     return writev(fd, iov, count);
 }
 

@@ -115,7 +115,7 @@ static void do_mknod(struct call *c)
     if (!i || i->flags & INODE_GONE)
         ops_end(c, ENOENT);
     else if (c->b->ending)
-        ops_end(c, ESHUTDOWN);
+        ops_end(c, ESTALE);
     else if (!S_ISREG(c->mode) || i->kind == INODE_TOP)
         ops_end(c, EPERM);
     else if (i->kind == INODE_SCRATCH_DIR)
@@ -188,7 +188,7 @@ static void do_mkdir(struct call *c)
     else if (!c->b->serial || i->kind == INODE_SCRATCH_DIR)
         ops_end(c, EPERM);
     else if (c->b->ending && !c->own)
-        ops_end(c, ESHUTDOWN);
+        ops_end(c, ESTALE);
     else if (i->kind == INODE_TOP)
         make_pool(c);
     else if (scratch_is_name(c->name))

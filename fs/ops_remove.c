@@ -148,7 +148,7 @@ static void do_unlink(struct call *c)
     }
     slot = view_find(&c->b->view, c->slot, c->name);
     if (c->b->ending)
-        ops_end(c, ESHUTDOWN);
+        ops_end(c, ESTALE);
     else if (name_is_control(c->name) || !c->b->serial)
         ops_end(c, EPERM);
     else if (i->kind == INODE_TOP)
@@ -231,7 +231,7 @@ static void do_rmdir(struct call *c)
     if (!c->b->serial)
         ops_end(c, EPERM);
     else if (c->b->ending)
-        ops_end(c, ESHUTDOWN);
+        ops_end(c, ESTALE);
     else if (i && i->kind != INODE_TOP)
         remove_scratch_dir(c, slot);
     else if (!slot)

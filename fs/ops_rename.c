@@ -216,7 +216,7 @@ static void do_rename(struct call *c)
     } else if (dir->kind == INODE_TOP || m.to_dir->kind == INODE_TOP) {
         ops_end(c, EPERM);
     } else if (c->b->ending) {
-        ops_end(c, ESHUTDOWN);
+        ops_end(c, ESTALE);
     } else {
         m.from = view_find(&c->b->view, c->slot, c->name);
         m.there = view_find(&c->b->view, c->to_slot, c->to_name);

@@ -47,7 +47,7 @@ static void commit(struct call *c)
         return;
     }
     if (c->b->ending) {
-        ops_end(c, ESHUTDOWN);
+        ops_end(c, ESTALE);
         return;
     }
     (void)handle_take_dirty(c->handle);

@@ -98,11 +98,21 @@ int fs_serve(struct fs *fs, void (*ready)(void), struct error *err)
     return error_set(err, -result, "/dev/fuse: %s", strerror(-result));
 }
 
+/* They use the session that is about to be destroyed. */
+static void end_notifiers(struct fs *fs)
+{
+    for (uint32_t i = 0; i < fs->n; i++) {
+        notifier_free(fs->at[i]->notifier);
+        fs->at[i]->notifier = NULL;
+    }
+}
+
 void fs_free(struct fs *fs)
 {
     if (!fs)
         return;
     end_all(fs);
+    end_notifiers(fs);
     if (fs->session) {
         fuse_session_unmount(fs->session);
         fuse_session_destroy(fs->session);

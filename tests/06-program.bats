@@ -23,6 +23,11 @@ daemons()
     done
 }
 
+no_daemons()
+{
+    [ -z "$(daemons)" ]
+}
+
 mounted()
 {
     grep -q " $BATS_TEST_TMPDIR/mnt fuse.balancerfs " /proc/self/mounts
@@ -70,7 +75,7 @@ refused()
     "$BUILD/balancerfs" "$PWD/config.yaml" "$PWD/mnt"
     assert_equal "$(ls mnt/web/app)" 10.0.0.1:80
     umount mnt
-    soon test -z "$(daemons)"
+    soon no_daemons
 }
 
 @test "the daemon has nothing of its caller's" {
@@ -175,7 +180,7 @@ YAML
 @test "what a killed one has left is mounted over" {
     "$BUILD/balancerfs" config.yaml mnt
     kill -9 "$(daemons)"
-    soon test -z "$(daemons)"
+    soon no_daemons
     run ls mnt
     assert_failure
     run "$BUILD/balancerfs" config.yaml mnt
@@ -330,6 +335,11 @@ while True:
     soon test -e "$2"
 }
 
+ready_again()
+{
+    [ "$(grep -c READY told)" -eq 2 ]
+}
+
 @test "systemd is told" {
     for address in "$PWD/socket" "@$BATS_TEST_TMPDIR/socket"; do
         rm -f told
@@ -345,7 +355,7 @@ while True:
         now=$(($(cut -d. -f1 /proc/uptime) * 1000000))
         then=$(sed -n 's/^MONOTONIC_USEC=//p' told)
         [ "$then" -gt $((now - 60000000)) ] && [ "$then" -lt $((now + 60000000)) ]
-        soon test "$(grep -c READY told)" -eq 2
+        soon ready_again
         kill -TERM $daemon
         soon grep -q STOPPING told
         wait $daemon
@@ -358,6 +368,6 @@ while True:
     for address in "" / nosuch "$PWD/nosuch" "$(printf 'x%.0s' {1..200})"; do
         NOTIFY_SOCKET=$address "$BUILD/balancerfs" config.yaml mnt
         umount mnt
-        soon test -z "$(daemons)"
+        soon no_daemons
     done
 }
