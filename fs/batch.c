@@ -33,9 +33,22 @@ static bool is_of_the_way(const struct error *err)
     return err->num == EHOSTUNREACH || err->num == ECONNREFUSED || err->num == ETIMEDOUT;
 }
 
-static void finish(struct batch *t, struct work *w, const struct error *err)
+/* rm -f takes some errors for "it was not there": none of them may say that a balancer refused. */
+static const struct error *loud(const struct work *w, const struct error *err, struct error *out)
+{
+    if (!err || (w->kind != WORK_DELETE && w->kind != WORK_RMDIR) ||
+        (err->num != EINVAL && err->num != ENOENT && err->num != ENOTDIR))
+        return err;
+    *out = *err;
+    out->num = EREMOTEIO;
+    return out;
+}
+
+static void finish(struct batch *t, struct work *w, const struct error *refused)
 {
     struct fs_balancer *b = t->b;
+    struct error changed;
+    const struct error *err = loud(w, refused, &changed);
 
     b->running--;
     work_end(b, w, err, &t->out);

@@ -275,6 +275,13 @@ YAML
     done
     run cat "$MNT/web/.status"
     assert_output --partial "last_errno: EHOSTUNREACH"
+    # What rm -f would take for "was not there" is not passed on.
+    sleep 3
+    for num in EINVAL ENOENT ENOTDIR; do
+        echo $num >"$fail"
+        assert_equal "$(errno 'os.unlink(a[0])' "$MNT/web/app/10.0.0.1:80")" EREMOTEIO
+        assert_equal "$(errno 'os.rmdir(a[0])' "$MNT/web/empty")" EREMOTEIO
+    done
     assert_equal "$(getfattr --only-values -n user.balancerfs.error "$MNT/web/app")" "dummy: apply fails as it was told to"
     mount_stop
 }
