@@ -2,6 +2,7 @@
 # Mounts for a bats file: `load mount`. Each mount has a directory of its own below the test's.
 #
 #   mount_start [-n NAME] [OPTION...] <<YAML   mounts the configuration at $MNT; with -n NAME at $MNT_NAME, a second one
+#   mount_command=(CMD... "$BUILD/balancerfs")   what is run, if not the program alone; it must become it by exec
 #   mount_stop [NAME]                          unmounts; fails unless the daemon ends well and has said nothing strange
 #   mount_kill [NAME]                          kill -9, and what is left is unmounted
 #   mount_stop_all                             for teardown: whatever is still mounted
@@ -26,7 +27,7 @@ mount_start()
     mnt=$dir/mnt
     mkdir -p "$mnt"
     (umask 077 && cat >"$dir/config.yaml")
-    "$BUILD/balancerfs" -f "$@" "$dir/config.yaml" "$mnt" >"$dir/out" 2>"$dir/err" 3>&- &
+    "${mount_command[@]:-$BUILD/balancerfs}" -f "$@" "$dir/config.yaml" "$mnt" >"$dir/out" 2>"$dir/err" 3>&- &
     pid=$!
     echo "$pid" >"$dir/pid"
     declare -g "$(mount_var MNT "$name")=$mnt" "$(mount_var PID "$name")=$pid" "$(mount_var ERR "$name")=$dir/err"
