@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The whole way: a system call on a mount, over sshd and sudo, to real servers, and requests through them to real nodes.
-# shellcheck disable=SC2154,SC2046,SC2012  # the lab's and the mount's variables; pids are words; names are plain
+# shellcheck disable=SC2154,SC2046,SC2012,SC2034,SC2086  # the lab's and the mount's variables; addresses and pids are words; names are plain
 
 load lab
 load mount
