@@ -1,6 +1,7 @@
 /* Handles of control files, and the text of .nodes. */
 #include "fs/control.h"
 #include "fs/nodes_text.h"
+#include "fs/writer.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 struct handle {
     struct buf text;
     bool dirty;
+    struct who who;
     pid_t opener; /* a process; 0: unknown */
 };
 
@@ -82,37 +84,20 @@ bool handle_is_dirty(const struct handle *h)
     return h->dirty;
 }
 
-/* A thread's process; 0: it cannot be told. */
-static pid_t process_of(pid_t tid)
+void handle_set_opener(struct handle *h, const struct fuse_ctx *ctx)
 {
-    char path[64], line[128];
-    pid_t pid = 0;
-    FILE *file;
-
-    if (!tid)
-        return 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
-    file = fopen(path, "re");
-    if (!file)
-        return 0;
-    while (!pid && fgets(line, sizeof line, file))
-        if (strncmp(line, "Tgid:", 5) == 0)
-            pid = (pid_t)atol(line + 5);
-    (void)fclose(file);
-    return pid;
+    h->who = who_get(ctx->uid, ctx->gid, ctx->pid);
+    h->opener = writer_process(ctx->pid);
 }
 
-void handle_set_opener(struct handle *h, pid_t tid)
+struct who handle_who(const struct handle *h)
 {
-    h->opener = process_of(tid);
+    return h->who;
 }
 
-/* A child that only inherited it must not commit half of what its parent is going to write. */
-bool handle_is_opener(const struct handle *h, pid_t tid)
+pid_t handle_opener(const struct handle *h)
 {
-    pid_t pid = h->opener ? process_of(tid) : 0;
-
-    return !pid || pid == h->opener;
+    return h->opener;
 }
 
 /* ---- .nodes ------------------------------------------------------------------------------- */

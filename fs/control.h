@@ -19,9 +19,10 @@ int handle_write(struct handle *h, const char *data, size_t size, off_t off, boo
 /* Was it written to since this was asked last? Then it is to be committed now. */
 bool handle_take_dirty(struct handle *h);
 bool handle_is_dirty(const struct handle *h);
-/* The process that opened it: its close commits. */
-void handle_set_opener(struct handle *h, pid_t tid);
-bool handle_is_opener(const struct handle *h, pid_t tid);
+/* Who opened it: the last close of that process commits (writer.h). */
+void handle_set_opener(struct handle *h, const struct fuse_ctx *ctx);
+struct who handle_who(const struct handle *h);
+pid_t handle_opener(const struct handle *h); /* a process; 0: unknown */
 
 /* ---- texts; with the balancer's lock ------------------------------------------------------ */
 

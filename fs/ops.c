@@ -77,14 +77,17 @@ static size_t refused_changes(const struct call *c, const char *operation, const
     return pool_parse(&out[0].pool, c->name, &ignored) == 0 ? 1 : 0;
 }
 
-void ops_refuse(struct call *c, const char *operation, const struct error *err)
+void ops_refuse_for(struct call *c, const char *operation, const struct who *who,
+                    const struct error *err)
 {
-    const struct fuse_ctx *ctx = fuse_req_ctx(c->req);
     const struct inode *i = ops_inode(c);
-    struct audit_entry entry = {.when_ms = clock_real_ms(), .operation = operation, .err = *err};
+    struct audit_entry entry = {
+        .when_ms = clock_real_ms(), .operation = operation, .who = *who, .err = *err};
     struct change changes[2];
     struct pool pool = {""};
 
+    if (i && i->kind == INODE_NODES)
+        i = inode_at(c->b->view.inodes, i->dir);
     if (i && i->kind == INODE_POOL)
         (void)snprintf(pool.name, sizeof pool.name, "%s", inode_name(i));
     entry.pool = pool.name;
@@ -93,9 +96,16 @@ void ops_refuse(struct call *c, const char *operation, const struct error *err)
     entry.n = refused_changes(c, operation, &pool, changes);
     balancer_note_error(c->b, err);
     (void)pthread_mutex_unlock(&c->b->lock);
-    entry.who = who_get(ctx->uid, ctx->gid, ctx->pid);
     audit_add(c->b->audit, &entry);
     reply_err(c, err->num);
+}
+
+void ops_refuse(struct call *c, const char *operation, const struct error *err)
+{
+    const struct fuse_ctx *ctx = fuse_req_ctx(c->req);
+    const struct who who = who_get(ctx->uid, ctx->gid, ctx->pid);
+
+    ops_refuse_for(c, operation, &who, err);
 }
 
 void ops_entry(struct call *c, uint32_t slot, uint32_t dir)

@@ -15,6 +15,8 @@ struct inode *ops_inode(const struct call *c);
 /* Refuses a change before it became a work: a line in .log, the last error, the answer *err.
  * Releases the lock. */
 void ops_refuse(struct call *c, const char *operation, const struct error *err);
+void ops_refuse_for(struct call *c, const char *operation, const struct who *who,
+                    const struct error *err);
 /* Releases the lock and answers. */
 void ops_end(struct call *c, int num);
 /* An entry of slot, or that there is none (slot 0, in directory dir). Releases the lock. */

@@ -67,7 +67,8 @@ static void open_nodes(struct call *c, uint32_t pool)
         ops_end(c, ENOMEM);
         return;
     }
-    handle_set_opener(h, fuse_req_ctx(c->req)->pid);
+    if (wants_to_write(c))
+        handle_set_opener(h, fuse_req_ctx(c->req));
     if (!(c->fi.flags & O_TRUNC))
         control_nodes_text(c->b, pool, handle_text(h));
     (void)pthread_mutex_unlock(&c->b->lock);

@@ -2,7 +2,9 @@
 #include "fs/control.h"
 #include "fs/nodes_text.h"
 #include "fs/ops.h"
+#include "fs/writer.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- .nodes ------------------------------------------------------------------------------- */
@@ -100,18 +102,47 @@ static bool is_to_commit(const struct call *c, const struct inode *i)
     return c->own || (i && i->kind == INODE_NODES && c->handle && handle_is_dirty(c->handle));
 }
 
+/* What the close is to the list. Takes the lock: /proc is read without it. */
+static enum writer closes(const struct call *c)
+{
+    const struct inode *i, *pool;
+    char tail[160] = "";
+
+    (void)pthread_mutex_lock(&c->b->lock);
+    i = ops_inode(c);
+    pool = i ? inode_at(c->b->view.inodes, i->dir) : NULL;
+    if (pool)
+        (void)snprintf(tail, sizeof tail, "/%s/%s/.nodes", c->b->name, inode_name(pool));
+    (void)pthread_mutex_unlock(&c->b->lock);
+    return writer_closes(handle_opener(c->handle), fuse_req_ctx(c->req)->pid, tail);
+}
+
+/* With the lock, which is released: half a list is none. */
+static void refuse_half(struct call *c)
+{
+    struct inode *i = ops_inode(c);
+    struct error err;
+
+    (void)handle_take_dirty(c->handle);
+    (void)error_set(&err, EINTR, "%s/.nodes: its writer was killed before the list was complete",
+                    i ? inode_name(inode_at(c->b->view.inodes, i->dir)) : "");
+    ops_refuse(c, "nodes", &err);
+}
+
 static void do_flush(struct call *c)
 {
-    const struct inode *i;
+    enum writer writer;
 
     if (!call_keep(c))
         return;
+    writer = c->own ? WRITER_DONE : closes(c);
     (void)pthread_mutex_lock(&c->b->lock);
-    i = ops_inode(c);
-    if (is_to_commit(c, i) && (c->own || handle_is_opener(c->handle, fuse_req_ctx(c->req)->pid)))
-        commit(c);
-    else
+    if (!is_to_commit(c, ops_inode(c)) || writer == WRITER_GOES_ON)
         ops_end(c, 0);
+    else if (writer == WRITER_KILLED)
+        refuse_half(c);
+    else
+        commit(c);
 }
 
 void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -160,30 +191,40 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_
     ops_start(req, ino, NULL, &c, do_fsync);
 }
 
+/* The kernel does not say who it is that closes last: it is put down to who opened. */
+static void commit_last(struct call *c, uint32_t pool)
+{
+    struct buf *text = handle_text(c->handle);
+    const struct who who = handle_who(c->handle);
+    struct error err;
+    struct work *w = sync_nodes_work(c, pool, buf_text(text), text->len, &err);
+
+    if (!w) {
+        ops_refuse_for(c, "nodes", &who, &err);
+        return;
+    }
+    w->who = who;
+    work_queue(c->b, w);
+    ops_end(c, 0);
+}
+
 static void do_release(struct call *c)
 {
     struct handle *h = c->handle;
     const struct inode *i;
-    struct error err;
-    struct work *w;
 
     (void)pthread_mutex_lock(&c->b->lock);
     i = ops_inode(c);
     if (i && handle_is_dirty(h) && !c->b->ending &&
-        !(inode_at(c->b->view.inodes, i->dir)->flags & INODE_GONE)) {
-        struct buf *text = handle_text(h);
-
-        w = sync_nodes_work(c, i->dir, buf_text(text), text->len, &err);
-        if (w)
-            work_queue(c->b, w);
-        else
-            balancer_note_error(c->b, &err);
-    }
+        !(inode_at(c->b->view.inodes, i->dir)->flags & INODE_GONE))
+        commit_last(c, i->dir);
+    else
+        ops_end(c, 0);
     handle_free(h);
-    ops_end(c, 0);
 }
 
-/* The last close. Whoever wrote without being the one who opened has nobody to tell an error to. */
+/* The last close. Whoever wrote without being the one who opened has nobody to tell an error to
+ * but the log: the kernel does not wait for the answer. */
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct call c = {.handle = handle_of(fi)};
