@@ -189,3 +189,25 @@ SH
         assert_success
     done
 }
+
+@test "fifty hosts are tested at the same time, and reloaded at the same time" {
+    hosts=()
+    for n in {1..50}; do hosts+=("h$n"); done
+    many_hosts "${hosts[@]}"
+    # Each waits for all the others.
+    cat >"$BASE/run/meet" <<MEET
+#!/bin/sh
+touch "$BASE/run/\$1.\$HOST"
+i=0
+while set -- "\$1" "$BASE/run/\$1".*; [ \$# -lt 51 ]; do
+    sleep 0.2
+    i=\$((i + 1))
+    [ \$i -lt 200 ] || exit 1
+done
+MEET
+    chmod +x "$BASE/run/meet"
+    TEST_CMD="$BASE/run/meet test" RELOAD_CMD="$BASE/run/meet reload"
+    run cli timeout=120 connect_timeout=60 -- apply add:app/10.0.0.1:80
+    assert_success
+    same_everywhere
+}

@@ -41,9 +41,10 @@ SSH
 
 arguments() # KEY=VALUE...
 {
-    ARGUMENTS=(nginx transport=openssh user=root sudo=no include_dir="$POOLS" test_cmd="$TEST_CMD" reload_cmd="$RELOAD_CMD" timeout=30)
+    ARGUMENTS=(nginx transport=openssh user=root sudo=no include_dir="$POOLS" test_cmd="$TEST_CMD" reload_cmd="$RELOAD_CMD")
     local host
     for host in "${HOSTS[@]}"; do ARGUMENTS+=(hosts="$host"); done
+    [[ " $*" == *" timeout="* ]] || ARGUMENTS+=(timeout=30)
     ARGUMENTS+=("$@")
 }
 
