@@ -91,5 +91,7 @@ enum agent_result agent_ping(struct agent *a, int64_t deadline, struct error *er
 
 /* How long the loop waits for a word of its client while something is at stake. */
 int agent_beat_ms(void);
+/* How often an idle session is asked whether it is there: only that finds a frozen host. */
+int agent_ping_ms(void);
 
 #endif

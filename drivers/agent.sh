@@ -132,10 +132,19 @@ take_lock() # SECONDS: 0; 1: it cannot be taken ($said); 2: another one holds it
         said=$(make_lock 2>&1) || return 1
     fi
     exec 9>>"$home/lock"
-    if [ "$1" -gt 0 ]; then flock -w "$1" 9; else flock -n 9; fi || {
+    if [ "$1" -gt 0 ]; then flock -w "$1" 9; else flock -n 9; fi
+    case $? in
+    0) ;;
+    1)
         exec 9>&-
         return 2
-    }
+        ;;
+    *)
+        exec 9>&-
+        said="flock does not work on the host"
+        return 1
+        ;;
+    esac
     # Somebody removed the file: what we hold is no lock.
     # shellcheck disable=SC3013 # every sh that there is has -ef
     if [ -e /proc/self/fd/9 ] && ! [ "$home/lock" -ef /proc/self/fd/9 ]; then

@@ -26,6 +26,13 @@ int agent_beat_ms(void)
     return ms > 0 ? ms : 10000;
 }
 
+int agent_ping_ms(void)
+{
+    int ms = 1000 * atoi(tuned("BALANCERFS_AGENT_PING", "20"));
+
+    return ms > 0 ? ms : 20000;
+}
+
 /* ---- the start ---------------------------------------------------------------------------- */
 
 static void setting(struct buf *out, const char *name, const char *value)

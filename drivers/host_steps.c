@@ -9,6 +9,7 @@
 #define PAUSE_MS 1000 /* after a failed connection the same error is given so long, then longer */
 #define PAUSE_MAX_MS 5000  /* where others go on without the host */
 #define PAUSE_ALL_MS 30000 /* where nothing goes without it, and whoever asks tries by himself */
+#define LOST_MS 1000       /* after its session was lost a host is tried for longer */
 #define READ_WAIT_S 10     /* for another's change, before its files are shown as they are */
 
 /* ---- the session -------------------------------------------------------------------------- */
@@ -27,6 +28,8 @@ static void knows_set(struct host *h, bool knows)
 
 void session_end(struct host *h)
 {
+    if (h->agent)
+        h->lost_at = clock_now_ms();
     agent_close(h->agent);
     h->agent = NULL;
     h->holding = false;
@@ -111,16 +114,20 @@ static enum agent_result lock_once(struct host *h)
     return result;
 }
 
-/* A session that was open before may have died unnoticed: that is no error yet. */
-static enum agent_result twice(struct host *h, enum agent_result once(struct host *))
+/* A session that was open before may have died unnoticed, as when sshd was started anew: that is
+ * no error yet. */
+static enum agent_result patiently(struct host *h, enum agent_result once(struct host *))
 {
-    bool was_open = h->agent && !h->holding;
+    bool was_open = !h->holding && (h->agent || clock_now_ms() - h->lost_at < LOST_MS);
     enum agent_result result = once(h);
 
-    if (result != AGENT_LOST || !was_open || h->err.num == ETIMEDOUT)
-        return result;
-    session_end(h);
-    return once(h);
+    for (int i = 0; i < 3 && was_open && result == AGENT_LOST && h->err.num != ETIMEDOUT; i++) {
+        session_end(h);
+        failure_clear(h);
+        (void)poll(NULL, 0, i * LOST_MS / 3);
+        result = once(h);
+    }
+    return result;
 }
 
 static enum agent_result do_prepare(struct host *h)
@@ -262,9 +269,9 @@ enum agent_result step_do(struct host *h, enum step step)
 {
     switch (step) {
     case STEP_READ:
-        return twice(h, read_once);
+        return patiently(h, read_once);
     case STEP_LOCK:
-        return twice(h, lock_once);
+        return patiently(h, lock_once);
     case STEP_PREPARE:
         return do_prepare(h);
     case STEP_COMMIT:

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define PING_MS 20000    /* an idle session is asked so often: only that finds a frozen host */
-#define ANSWER_MS 5000   /* for an answer to it */
+#define ANSWER_MS 5000   /* for an answer to a ping */
 #define MAKE_UP_MS 20000 /* for a host that is back, and between two tries */
 
 /* ---- status ------------------------------------------------------------------------------- */
@@ -122,7 +122,7 @@ static int idle_ms(const struct host *h, bool pending)
     if (pending)
         return 0;
     if (h->agent)
-        return h->holding ? agent_beat_ms() / 4 : PING_MS;
+        return h->holding ? agent_beat_ms() / 4 : agent_ping_ms();
     if (!h->was_up && h->hosts->quorum == h->hosts->n)
         return -1;
     (void)pthread_mutex_lock(&h->hosts->lock);

@@ -53,6 +53,7 @@ struct host {
     struct agent *agent;
     bool holding; /* locked, prepared or committed: it has to be heard of */
     bool was_up;
+    int64_t lost_at; /* when the last session ended under our hands */
 
     /* Under hosts->lock. */
     bool knows;      /* there is a session, and files are what is there unless others changed it */

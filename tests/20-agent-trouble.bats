@@ -322,6 +322,10 @@ mounted() # OPTIONS CMD...: with a file system of its own in $DIR
         script_build | sed "s|^PATH=.*|PATH=$STATE/bin|" >"$STATE/lacking.sh"
         # shellcheck disable=SC2086
         [ "$SH" = "busybox sh" ] || [[ "$($SH "$STATE/lacking.sh" </dev/null)" == *"flock is missing on the host: install it" ]] || return 1
+        printf '#!/bin/sh\necho applet not found\nexit 127\n' >"$STATE/bin/flock"
+        chmod +x "$STATE/bin/flock"
+        # shellcheck disable=SC2086
+        [ "$SH" = "busybox sh" ] || [[ "$(echo lock 0 | $SH "$STATE/lacking.sh")" == *"failed "*"flock does not work on the host" ]] || return 1
         DIR=$DIR.none
         session b && expect b failed "*$DIR*"
     }

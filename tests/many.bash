@@ -59,11 +59,21 @@ cli()
 serve()
 {
     arguments "$@"
-    coproc SERVER { exec "$BUILD/tests/driver_cli" "${ARGUMENTS[@]}" -- serve 3>&-; }
+    serve_with "$BUILD/tests/driver_cli" "${ARGUMENTS[@]}" -- serve
+}
+
+serve_with() # CMD...
+{
+    coproc SERVER { exec_ "$@" 3>&-; }
     SERVE_PID=$SERVER_PID
     # Later ones must not be disturbed by this one's end.
     exec {SERVE_IN}>&"${SERVER[1]}" {SERVE_OUT}<&"${SERVER[0]}"
     eval "exec ${SERVER[1]}>&- ${SERVER[0]}<&-"
+}
+
+exec_() # CMD...: a function too
+{
+    if [ "$(type -t "$1")" = function ]; then "$@"; else exec "$@"; fi
 }
 
 ask_() # COMMAND...: without waiting
