@@ -12,6 +12,7 @@ struct fs {
     char *mountpoint;
     atomic_bool answered_init; /* init_reply.c */
     int stop;                  /* eventfd: readable once fs_stop was called */
+    atomic_bool ended;         /* every balancer has, and its driver is closed */
     pthread_rwlock_t table;
     struct fs_balancer **at; /* by serial; at[0] is the root. Ended ones stay, see balancer_end */
     uint32_t n, size;

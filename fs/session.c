@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define AFTER_MS 50  /* so long nobody has asked anything more */
+#define REST_MS 2000 /* so long at most that goes on after the balancers have ended */
+
 int fs_mount(struct fs *fs, const char *mountpoint, char **fuse_argv, struct error *err)
 {
     struct fuse_args args = {0};
@@ -33,23 +36,30 @@ int fs_mount(struct fs *fs, const char *mountpoint, char **fuse_argv, struct err
     return error_set(err, EIO, "cannot mount at %s", mountpoint);
 }
 
-/* Non-blocking: what poll announced may have been withdrawn before it is read. 0: end. */
-static int serve_once(struct fs *fs, struct fuse_buf *buf)
+enum served { SERVED, QUIET, STOPPED, UNMOUNTED };
+
+/* One question, or a wait for one. Non-blocking: what poll announced may have been withdrawn before
+ * it is read. Less than 0: an errno. */
+static int serve_once(struct fs *fs, struct fuse_buf *buf, int patience_ms)
 {
     struct pollfd fds[2] = {{fuse_session_fd(fs->session), POLLIN, 0}, {fs->stop, POLLIN, 0}};
+    bool stopping = patience_ms >= 0;
     int n = fuse_session_receive_buf(fs->session, buf);
 
     if (n > 0) {
         fuse_session_process_buf(fs->session, buf);
-        return 1;
+        return SERVED;
     }
     if (n == -EINTR)
-        return 1;
+        return SERVED;
     if (n != -EAGAIN)
-        return n == 0 || n == -ENODEV ? 0 : n;
-    if (poll(fds, 2, -1) < 0 && errno != EINTR)
-        return -errno;
-    return fds[1].revents ? 0 : 1;
+        return n == 0 || n == -ENODEV ? UNMOUNTED : n;
+    n = poll(fds, stopping ? 1 : 2, patience_ms);
+    if (n < 0)
+        return errno == EINTR ? SERVED : -errno;
+    if (n == 0)
+        return QUIET;
+    return fds[1].revents && !stopping ? STOPPED : SERVED;
 }
 
 /* All that wait get an answer; what runs is seen to its end. In parallel, since each takes time. */
@@ -77,6 +87,38 @@ static void end_all(struct fs *fs)
     free(started);
 }
 
+static void *end_all_main(void *arg)
+{
+    struct fs *fs = arg;
+
+    end_all(fs);
+    atomic_store(&fs->ended, true);
+    return NULL;
+}
+
+/* Told to stop: whoever waits is answered, and what they ask next (touch sets times after its
+ * open), until nobody asks any more. */
+static void serve_the_rest(struct fs *fs, struct fuse_buf *buf)
+{
+    int64_t until = 0;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, end_all_main, fs) != 0)
+        return;
+    for (;;) {
+        bool ended = atomic_load(&fs->ended);
+        int result = serve_once(fs, buf, AFTER_MS);
+
+        if (result < 0 || result == UNMOUNTED || (ended && result == QUIET))
+            break;
+        if (ended && !until)
+            until = clock_now_ms() + REST_MS;
+        if (until && clock_left_ms(until) == 0)
+            break;
+    }
+    (void)pthread_join(thread, NULL);
+}
+
 int fs_serve(struct fs *fs, void (*ready)(void), struct error *err)
 {
     struct fuse_buf buf = {0};
@@ -85,15 +127,17 @@ int fs_serve(struct fs *fs, void (*ready)(void), struct error *err)
 
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
         return error_set(err, errno, "/dev/fuse: %s", strerror(errno));
-    while ((result = serve_once(fs, &buf)) > 0) {
+    while ((result = serve_once(fs, &buf, -1)) == SERVED) {
         /* The first question is INIT. */
         if (first && buf.mem && ready)
             ready();
         first = first && !buf.mem;
     }
+    if (result == STOPPED)
+        serve_the_rest(fs, &buf);
     free(buf.mem);
     end_all(fs);
-    if (result == 0)
+    if (result >= 0)
         return 0;
     return error_set(err, -result, "/dev/fuse: %s", strerror(-result));
 }

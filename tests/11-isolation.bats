@@ -189,6 +189,7 @@ YAML
     mount_wait "$PID"
     run cat "$log"
     assert_output --partial "apply app+10.0.0.2:80"
+    [ -e "$BATS_TEST_TMPDIR/first" ]
     run grep " $MNT " /proc/self/mounts
     assert_failure
     [ -s "$BATS_TEST_TMPDIR/said" ] || grep -q 10.0.0.3:80 "$log"
