@@ -232,8 +232,8 @@ app/$NODE_n3"
         http_get "$HOST_h2:81" /app/ >>"$BATS_TEST_TMPDIR/new" 2>>"$BATS_TEST_TMPDIR/errors" || echo failed >>"$BATS_TEST_TMPDIR/errors"
     done 3>&- &
     for _ in 1 2 3; do
-        haproxy apply "add:app/$NODE_n2" , apply "add:app/$NODE_n3" "del:app/$NODE_n1" , apply "del:app/$NODE_n2" , apply "add:app/$NODE_n1" "del:app/$NODE_n3"
-    done
+        haproxy apply "add:app/$NODE_n2" , apply "add:app/$NODE_n3" "del:app/$NODE_n1" , status , apply "del:app/$NODE_n2" , status , apply "add:app/$NODE_n1" "del:app/$NODE_n3" , status
+    done >"$BATS_TEST_TMPDIR/said"
     touch "$BATS_TEST_TMPDIR/stop"
     wait
     run cat "$BATS_TEST_TMPDIR/errors"
@@ -241,6 +241,12 @@ app/$NODE_n3"
     assert_equal "$(sort -u "$BATS_TEST_TMPDIR/kept" | tr '\n' ' ')" "n1 n2 n3 "
     [ "$(grep -c . "$BATS_TEST_TMPDIR/kept")" -ge 100 ]
     [ "$(grep -c . "$BATS_TEST_TMPDIR/new")" -ge 30 ]
+    # Kept connections to a node that goes are waited for, not left.
+    run grep -v -e ' up -$' -e ': runtime: socat$' "$BATS_TEST_TMPDIR/said"
+    assert_output ""
+    for host in h1 h2 h3; do
+        assert_equal "$(servers $host app)" "$NODE_n1 $NODE_n1 ready 1"
+    done
     assert_equal "$(pids)" "$before"
 }
 
