@@ -3,7 +3,6 @@
 #include "drivers/greeting.h"
 #include "drivers/ssh_impl.h"
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,19 @@
 
 /* ---- sessions ----------------------------------------------------------------------------- */
 
-/* libssh2 frees passwords and keys as they are. */
-static void wipe_free(void *memory, void **abstract)
+static void *session_alloc(size_t size, void **abstract)
 {
-    (void)abstract;
-    if (memory)
-        explicit_bzero(memory, malloc_usable_size(memory));
-    free(memory);
+    return ssh_memory_get(&((struct ssh *)*abstract)->memory, size);
+}
+
+static void *session_realloc(void *at, size_t size, void **abstract)
+{
+    return ssh_memory_resize(&((struct ssh *)*abstract)->memory, at, size);
+}
+
+static void session_release(void *at, void **abstract)
+{
+    ssh_memory_put(&((struct ssh *)*abstract)->memory, at);
 }
 
 static void library_init(void)
@@ -60,45 +65,16 @@ int ssh_ready(struct ssh *s, struct error *err)
     return remote_wait(&s->base, fds, 1, s->deadline, err);
 }
 
-/* What is weak is left out, what newer versions of libssh2 know is in; it takes of each list what
- * it can. */
-static int session_prefer(struct ssh *s, struct error *err)
-{
-    static const char ciphers[] = "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,"
-                                  "aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr";
-    static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
-                               "hmac-sha2-256,hmac-sha2-512";
-    static const struct {
-        int kind;
-        const char *list;
-    } all[] = {
-        {LIBSSH2_METHOD_KEX,
-         "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
-         "ecdh-sha2-nistp521,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
-         "diffie-hellman-group-exchange-sha256,diffie-hellman-group14-sha256,"
-         "ext-info-c,kex-strict-c-v00@openssh.com"},
-        {LIBSSH2_METHOD_CRYPT_CS, ciphers},
-        {LIBSSH2_METHOD_CRYPT_SC, ciphers},
-        {LIBSSH2_METHOD_MAC_CS, macs},
-        {LIBSSH2_METHOD_MAC_SC, macs},
-    };
-
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (libssh2_session_method_pref(s->session, all[i].kind, all[i].list) != 0)
-            return error_set(err, EACCES, "%s: libssh2: %s", s->base.host, ssh_text(s));
-    return ssh_hostkey_prefer(s, err);
-}
-
 static int session_new(struct ssh *s, struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     (void)pthread_once(&once, library_init);
-    s->session = libssh2_session_init_ex(NULL, wipe_free, NULL, NULL);
+    s->session = libssh2_session_init_ex(session_alloc, session_release, session_realloc, s);
     if (!s->session)
         return error_set(err, ENOMEM, "out of memory");
     libssh2_session_set_blocking(s->session, 0);
-    return session_prefer(s, err);
+    return ssh_prefer_all(s, err) != 0 ? -1 : ssh_hostkey_prefer(s, err);
 }
 
 /* ---- the handshake ------------------------------------------------------------------------ */
@@ -271,6 +247,7 @@ static void session_end(struct ssh *s)
             break;
     if (s->fd >= 0)
         (void)close(s->fd);
+    ssh_memory_put_all(&s->memory);
     s->session = NULL;
     s->channel = NULL;
     s->fd = -1;

@@ -236,13 +236,13 @@ static bool key_of(const unsigned char *data, size_t len, struct view *key)
     return get_string(&v, &skipped) && get_string(&v, key);
 }
 
-static int signature_take(struct view v, unsigned char **sig, size_t *sig_len)
+static int signature_take(struct ssh_memory *m, struct view v, unsigned char **sig, size_t *sig_len)
 {
     struct view whole, type, inner;
 
     if (!get_string(&v, &whole) || !get_string(&whole, &type) || !get_string(&whole, &inner))
         return -1;
-    *sig = malloc(inner.left + 1);
+    *sig = ssh_memory_get(m, inner.left + 1);
     if (!*sig)
         return -1;
     memcpy(*sig, inner.at, inner.left);
@@ -267,7 +267,7 @@ static int sign(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_len,
         put_string(&question, buf_text(&body), body.len);
         result = ask(a, &question, 14, &answer, &v);
         if (result == 0)
-            result = signature_take(v, sig, sig_len);
+            result = signature_take(&a->ssh->memory, v, sig, sig_len);
     }
     buf_free(&body);
     buf_free(&question);

@@ -89,9 +89,8 @@ int ssh_hostkey_prefer(struct ssh *s, struct error *err)
             if (((types & all[i].type) != 0) == known)
                 buf_printf(&list, "%s%s", list.len ? "," : "", all[i].methods);
     result = buf_check(&list, err);
-    if (result == 0 &&
-        libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, list.data) != 0)
-        result = error_set(err, EACCES, "%s: libssh2: %s", s->base.host, ssh_text(s));
+    if (result == 0)
+        result = ssh_prefer(s, LIBSSH2_METHOD_HOSTKEY, list.data, err);
     buf_free(&list);
     return result;
 }

@@ -7,6 +7,7 @@
 #define BALANCERFS_SSH_IMPL_H
 
 #include "drivers/remote_impl.h"
+#include "drivers/ssh_memory.h"
 #include <libssh2.h>
 
 /* libssh2 keeps one half-sent packet; who left it must finish it before anything else is sent. */
@@ -18,10 +19,12 @@ struct ssh {
     const struct remote_host *where;
     int64_t deadline; /* of the opening */
     int fd;
-    LIBSSH2_SESSION *session;
+    struct ssh_memory memory;
+    LIBSSH2_SESSION *session; /* whose abstract pointer is this struct */
     LIBSSH2_CHANNEL *channel;
     enum ssh_half half;
-    bool busy; /* the opening failed as it does when too many log in at once */
+    struct login *login; /* ssh_login.c's, while it runs */
+    bool busy;           /* the opening failed as it does when too many log in at once */
 };
 
 /* Until libssh2, which has just said EAGAIN, may go on. 0, or -1 with *err by s->deadline. */
@@ -36,6 +39,10 @@ bool ssh_is_closed(const struct ssh *s);
 /* A non-blocking socket to one of the host's addresses, or -1 with EHOSTUNREACH, ECONNREFUSED or
  * ETIMEDOUT. */
 int ssh_connect(const struct ssh *s, struct error *err);
+
+/* Of a comma list, what libssh2 has, in this order and nothing else; kind as LIBSSH2_METHOD_KEX. */
+int ssh_prefer(struct ssh *s, int kind, const char *list, struct error *err);
+int ssh_prefer_all(struct ssh *s, struct error *err); /* but the types of host keys */
 
 /* Has libssh2 prefer the types of keys that are known for the host. */
 int ssh_hostkey_prefer(struct ssh *s, struct error *err);

@@ -229,13 +229,18 @@ static void answer(const char *name, int name_len, const char *instruction, int 
                    int n, const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompts,
                    LIBSSH2_USERAUTH_KBDINT_RESPONSE *responses, void **abstract)
 {
-    struct login *l = *abstract;
+    struct ssh *s = *abstract;
+    struct login *l = s->login;
+    char *text;
 
     (void)name, (void)name_len, (void)instruction, (void)instruction_len;
     if (n == 1 && !prompts[0].echo && !l->answered) {
+        text = ssh_memory_get(&s->memory, l->password.len + 1); /* libssh2 frees it */
+        if (text)
+            memcpy(text, l->password.data, l->password.len + 1);
+        responses[0].text = text;
+        responses[0].length = text ? (unsigned int)l->password.len : 0;
         l->answered = true;
-        responses[0].text = strdup(l->password.data); /* wiped and freed by libssh2 */
-        responses[0].length = responses[0].text ? (unsigned int)l->password.len : 0;
     } else if (n > 0 && !l->prompt[0]) {
         prompt_keep(l, &prompts[0]);
     }
@@ -258,7 +263,6 @@ static enum outcome try_questions(struct login *l, struct error *err)
     int code;
 
     note(l, "the password (keyboard-interactive)", "");
-    *libssh2_session_abstract(l->ssh->session) = l;
     while ((code = libssh2_userauth_keyboard_interactive(l->ssh->session, l->user, answer)) ==
            LIBSSH2_ERROR_EAGAIN)
         if (ssh_ready(l->ssh, err) != 0)
@@ -348,10 +352,11 @@ int ssh_login(struct ssh *s, struct error *err)
     l.has_password = options_has(o, "password") || options_has(o, "password_file") ||
                      options_has(o, "password_command");
     l.keys_left = l.has_password ? KEYS_MAX_BEFORE_PASSWORD : KEYS_MAX;
+    s->login = &l;
     outcome = login_run(&l, err);
     if (outcome == LOGIN_REFUSED)
         (void)refused(&l, err);
-    *libssh2_session_abstract(s->session) = NULL;
+    s->login = NULL;
     buf_wipe(&l.password);
     buf_free(&l.tried);
     return outcome == LOGIN_IN ? 0 : -1;
