@@ -51,7 +51,8 @@ struct work {
     char to_name[CALL_NAME_MAX];
     bool accepted;  /* with commit_delay: nobody waits */
     bool silent;    /* nothing to be done after all: no audit */
-    size_t guarded; /* removals counted by the guard */
+    size_t guarded; /* removals counted by the guard, at guarded_ms */
+    int64_t guarded_ms;
     struct pool guarded_pool;
     struct node_set wanted; /* of WORK_NODES */
     struct buf text;

@@ -11,20 +11,41 @@ struct batch {
     struct call_list out;
 };
 
-/* Everything that is queued is RUNNING now. */
+static bool touches(const struct work *w, uint32_t dir)
+{
+    return w->dir == dir || w->to_dir == dir;
+}
+
+/* A list is compared with what is there, so it begins a transaction of its own where the one before
+ * would change its pool. */
+static bool is_too_early(const struct work *first, const struct work *w)
+{
+    if (w->kind != WORK_NODES)
+        return false;
+    while (first != w && !touches(first, w->dir))
+        first = first->next;
+    return first != w;
+}
+
+/* What is queued, up to a list that has to wait, is RUNNING now. */
 static void take_queue(struct batch *t)
 {
     struct fs_balancer *b = t->b;
 
     t->first = b->queue;
-    t->end = b->queue_end;
-    b->queue = NULL;
-    b->queue_end = &b->queue;
-    b->running = b->queued;
-    b->queued = 0;
-    b->hurry = false;
-    for (struct work *w = t->first; w; w = w->next)
-        w->state = WORK_RUNNING;
+    t->end = &t->first;
+    b->running = 0;
+    while (*t->end && !is_too_early(t->first, *t->end)) {
+        (*t->end)->state = WORK_RUNNING;
+        b->running++;
+        t->end = &(*t->end)->next;
+    }
+    b->queue = *t->end;
+    *t->end = NULL;
+    if (!b->queue)
+        b->queue_end = &b->queue;
+    b->queued -= b->running;
+    b->hurry = b->queue != NULL;
 }
 
 /* The error is the one of the way to the balancer: the next will get it too. */
@@ -217,6 +238,15 @@ static void finish_all(struct batch *t, const struct error *err)
     t->first = NULL;
 }
 
+/* With commit_delay a removal was judged with the additions before it: they may have failed. */
+static bool is_still_allowed(const struct fs_balancer *b, const struct work *w, struct error *err)
+{
+    const struct inode *pool = inode_at(b->view.inodes, w->dir);
+
+    return !w->accepted || w->kind != WORK_DELETE ||
+           guard_left(b->guard, w->pool.name, pool->entries->staying, err) == 0;
+}
+
 /* Only the guilty one fails. What is unknown of all of them is not tried again. */
 static void one_by_one(struct batch *t)
 {
@@ -225,7 +255,8 @@ static void one_by_one(struct batch *t)
 
     for (struct work *w = t->first; w; w = next) {
         next = w->next;
-        finish(t, w, apply(t->b, w, next, &err) == 0 ? NULL : &err);
+        finish(t, w,
+               is_still_allowed(t->b, w, &err) && apply(t->b, w, next, &err) == 0 ? NULL : &err);
     }
     t->first = NULL;
 }
@@ -235,10 +266,10 @@ static void fail_queue(struct batch *t)
 {
     const struct error err = t->b->change_failure;
 
-    if (clock_now_ms() >= t->b->change_fails_until || !t->b->queue)
-        return;
-    take_queue(t);
-    finish_all(t, &err);
+    while (clock_now_ms() < t->b->change_fails_until && t->b->queue) {
+        take_queue(t);
+        finish_all(t, &err);
+    }
 }
 
 void batch_run(struct fs_balancer *b)

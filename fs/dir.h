@@ -10,8 +10,9 @@
 struct dir {
     uint32_t *by_name, *by_seq;
     uint32_t n, size;
-    uint32_t inodes; /* entries, and those gone that the kernel still knows */
-    uint32_t shown;  /* nodes that a listing shows (of a pool) */
+    uint32_t inodes;  /* entries, and those gone that the kernel still knows */
+    uint32_t shown;   /* nodes that a listing shows (of a pool) */
+    uint32_t staying; /* those of them that nobody is deleting: what guard rails count */
     uint64_t last_seq;
     int64_t changed; /* ns */
 

@@ -254,6 +254,16 @@ int guard_remove(struct guard *g, const char *pool, size_t n, size_t added, size
     return check_removal(g, p, &of_pool, &of_all, now_ms, err);
 }
 
+int guard_left(const struct guard *g, const char *pool, size_t left, struct error *err)
+{
+    if (left >= g->min_nodes)
+        return 0;
+    return error_set(err, EPERM,
+                     "min_nodes %" PRIu64 ": pool %s would keep %zu, for an addition that this "
+                     "deletion relied on was refused; add nodes first",
+                     g->min_nodes, pool, left);
+}
+
 void guard_refund(struct guard *g, const char *pool, size_t n, int64_t counted_ms)
 {
     struct pool_count *p;

@@ -26,6 +26,10 @@ int guard_change(const struct guard *g, const char *pool, struct error *err);
 int guard_remove(struct guard *g, const char *pool, size_t n, size_t added, size_t pool_size,
                  size_t all_size, int64_t now_ms, struct error *err);
 
+/* Would a pool with so many nodes left be below min_nodes? -1: EPERM. For a removal that was
+ * judged when more nodes were expected than came. */
+int guard_left(const struct guard *g, const char *pool, size_t left, struct error *err);
+
 /* A counted removal has not happened after all (refused, withdrawn). counted_ms: the now_ms of its
  * guard_remove, so that exactly that one is taken back. When nothing was counted then (a caller
  * that tells the present), the oldest are. */

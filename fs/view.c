@@ -66,6 +66,10 @@ static void count(struct view *v, const struct inode *i, bool more)
     v->nodes += more ? 1 : (size_t)-1;
     d = inode_at(v->inodes, i->dir)->entries;
     d->shown += more ? 1 : UINT32_MAX;
+    if (i->flags & INODE_DELETING)
+        return;
+    v->staying += more ? 1 : (size_t)-1;
+    d->staying += more ? 1 : UINT32_MAX;
 }
 
 /* Where a node comes or goes, .nodes changes: editors look at its time. */

@@ -16,6 +16,7 @@ struct view {
     bool whole;          /* the last listing of the pools had the nodes too */
     int64_t listed_ms;   /* real; of the last listing of the pools; 0: none yet */
     size_t nodes, pools; /* shown */
+    size_t staying;      /* nodes shown that nobody is deleting */
     size_t scratch;      /* scratch files and directories */
     char **host_sets;    /* 0 is every host */
     uint16_t n_host_sets;

@@ -97,7 +97,9 @@ static bool put_new(struct merge *m, uint32_t dir, size_t pool, size_t node, str
     i->hosts = host_set(m, listing_node_hosts(m->l, pool, node));
     d->inodes++;
     d->shown++;
+    d->staying++;
     m->v->nodes++;
+    m->v->staying++;
     out->by_name[out->n++] = slot;
     return true;
 }
@@ -113,7 +115,9 @@ static void keep_or_drop(struct merge *m, struct dir *d, uint32_t slot, struct a
     }
     tell_gone(m, i);
     d->shown--;
+    d->staying--;
     m->v->nodes--;
+    m->v->staying--;
     i->flags |= INODE_GONE;
     inode_reap(m->v->inodes, slot);
 }

@@ -130,8 +130,9 @@ int work_guard(struct fs_balancer *b, struct work *w, uint32_t dir, size_t n, si
 {
     const struct inode *pool = inode_at(b->view.inodes, dir);
 
-    if (guard_remove(b->guard, inode_name(pool), n, added, pool->entries->shown, b->view.nodes,
-                     clock_now_ms(), err) != 0)
+    w->guarded_ms = clock_now_ms();
+    if (guard_remove(b->guard, inode_name(pool), n, added, pool->entries->staying, b->view.staying,
+                     w->guarded_ms, err) != 0)
         return -1;
     w->guarded = n;
     (void)pool_parse(&w->guarded_pool, inode_name(pool), err);
@@ -315,7 +316,7 @@ static void note_result(struct fs_balancer *b, const struct work *w)
     }
     balancer_note_error(b, &w->err);
     if (w->guarded)
-        guard_refund(b->guard, w->guarded_pool.name, w->guarded, clock_now_ms());
+        guard_refund(b->guard, w->guarded_pool.name, w->guarded, w->guarded_ms);
     if (w->accepted && pool && pool->kind == INODE_POOL)
         pool->entries->failed_later = w->err.num;
     if (w->err.num == EIO) /* unknown: to be read again before anything is said */
@@ -355,7 +356,7 @@ void work_withdraw(struct fs_balancer *b, struct work *w)
     b->queued--;
     w->silent = true;
     if (w->guarded)
-        guard_refund(b->guard, w->guarded_pool.name, w->guarded, clock_now_ms());
+        guard_refund(b->guard, w->guarded_pool.name, w->guarded, w->guarded_ms);
     work_end(b, w, &err, &nobody);
     work_unref(b, w);
 }
