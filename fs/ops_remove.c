@@ -168,6 +168,20 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 /* ---- rmdir -------------------------------------------------------------------------------- */
 
+/* With commit_delay a pool may be empty to its user and not yet on the balancer: a removal to wait
+ * for. NULL: there is something in the pool, or nothing. */
+static struct work *last_removal(const struct fs_balancer *b, const struct dir *pool)
+{
+    struct work *w = NULL;
+
+    for (uint32_t i = 0; i < pool->n; i++) {
+        w = work_deleting(b, pool->by_name[i]);
+        if (!w || !w->accepted)
+            return NULL;
+    }
+    return w;
+}
+
 static void remove_pool(struct call *c, uint32_t slot)
 {
     struct fs_balancer *b = c->b;
@@ -175,6 +189,12 @@ static void remove_pool(struct call *c, uint32_t slot)
     struct error err;
     struct work *w;
 
+    w = last_removal(b, pool->entries);
+    if (w) {
+        b->hurry = true;
+        call_wait_work(c, w);
+        return;
+    }
     if (pool->entries->n) {
         ops_end(c, ENOTEMPTY);
         return;
