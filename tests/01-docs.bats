@@ -65,7 +65,7 @@ manual_keys()
 
 manual_names()
 {
-    sed -n '/^\.Sh DRIVERS/,/^\.Sh EX/s/^\.Ss //p' "$man/balancerfs.conf.5" | sed 's/, /\n/g' | sort
+    sed -n '/^\.Sh DRIVERS/,/^\.Sh [^D]/s/^\.Ss //p' "$man/balancerfs.conf.5" | sed 's/, /\n/g' | sort
 }
 
 @test "the keys of every driver are in the manual, and those there are keys" {
