@@ -144,25 +144,6 @@ static int handshake(struct ssh *s, struct error *err)
 
 /* ---- the channel -------------------------------------------------------------------------- */
 
-/* libssh2 has said EAGAIN: was a packet of ours left half-sent? */
-static ptrdiff_t again(struct ssh *s, enum ssh_half mine)
-{
-    bool is_half = libssh2_session_block_directions(s->session) & LIBSSH2_SESSION_BLOCK_OUTBOUND;
-
-    s->half = is_half ? mine : SSH_HALF_NONE;
-    return REMOTE_AGAIN;
-}
-
-/* libssh2 may have read more than it has looked at: all of it goes to where ssh_pending sees it. */
-static void look_at_all(struct ssh *s)
-{
-    char none[1];
-
-    if (s->half == SSH_HALF_NONE &&
-        libssh2_channel_read(s->channel, none, 0) == LIBSSH2_ERROR_EAGAIN)
-        (void)again(s, SSH_HALF_TAKE);
-}
-
 static int channel_failed(struct ssh *s, const char *what, struct error *err)
 {
     int code = libssh2_session_last_errno(s->session);
@@ -200,10 +181,7 @@ static int channel_exec(struct ssh *s, const struct greeting *g, const char *com
     buf_free(&line);
     if (late)
         return -1;
-    if (code != 0)
-        return channel_failed(s, "runs no command", err);
-    look_at_all(s);
-    return 0;
+    return code == 0 ? 0 : channel_failed(s, "runs no command", err);
 }
 
 static int channel_greeting(struct ssh *s, struct greeting *g, struct error *err)
@@ -320,6 +298,25 @@ static struct remote *ssh_open(const struct remote_config *c, const struct remot
 }
 
 /* ---- the stream --------------------------------------------------------------------------- */
+
+/* libssh2 has said EAGAIN: was a packet of ours left half-sent? */
+static ptrdiff_t again(struct ssh *s, enum ssh_half mine)
+{
+    bool is_half = libssh2_session_block_directions(s->session) & LIBSSH2_SESSION_BLOCK_OUTBOUND;
+
+    s->half = is_half ? mine : SSH_HALF_NONE;
+    return REMOTE_AGAIN;
+}
+
+/* libssh2 may have read more than it has looked at: all of it goes to where ssh_pending sees it. */
+static void look_at_all(struct ssh *s)
+{
+    char none[1];
+
+    if (s->half == SSH_HALF_NONE &&
+        libssh2_channel_read(s->channel, none, 0) == LIBSSH2_ERROR_EAGAIN)
+        (void)again(s, SSH_HALF_TAKE);
+}
 
 static ptrdiff_t lost(struct ssh *s, struct error *err)
 {
