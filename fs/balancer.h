@@ -59,6 +59,7 @@ struct work {
     uint32_t replacing; /* of WORK_NODES: the scratch file that becomes .nodes; pinned. 0: none */
     int64_t queued_ms;  /* monotonic */
     int64_t began_ms;   /* real */
+    int64_t ended_ms;   /* monotonic; once DONE */
     struct call_list waiting;
     int refs;
     struct error err;  /* once DONE; num 0: success */
@@ -70,7 +71,7 @@ struct bounce {
     pid_t tid;
     uint32_t dir, slot; /* slot is pinned */
     struct work *work;  /* held */
-    int64_t began_ms;   /* monotonic */
+    bool walked;        /* it has looked the node up again: what comes now is the second UNLINK */
     UT_hash_handle hh;
 };
 

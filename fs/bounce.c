@@ -13,15 +13,6 @@
 
 #define PATIENCE_MS 1000
 
-struct bounce *bounce_find(const struct fs_balancer *b, pid_t tid)
-{
-    struct bounce *bounce = NULL;
-
-    if (tid)
-        HASH_FIND(hh, b->bounces, &tid, sizeof tid, bounce);
-    return bounce;
-}
-
 void bounce_drop(struct fs_balancer *b, struct bounce *bounce)
 {
     struct inode *i = inode_at(b->view.inodes, bounce->slot);
@@ -35,6 +26,26 @@ void bounce_drop(struct fs_balancer *b, struct bounce *bounce)
     free(bounce);
 }
 
+/* Its thread has had the time to come again, and another may have its number by now. */
+static bool is_old(const struct bounce *bounce)
+{
+    const struct work *w = bounce->work;
+
+    return w->state == WORK_DONE && clock_now_ms() - w->ended_ms > PATIENCE_MS;
+}
+
+struct bounce *bounce_find(struct fs_balancer *b, pid_t tid)
+{
+    struct bounce *bounce = NULL;
+
+    if (tid)
+        HASH_FIND(hh, b->bounces, &tid, sizeof tid, bounce);
+    if (!bounce || !is_old(bounce))
+        return bounce;
+    bounce_drop(b, bounce);
+    return NULL;
+}
+
 bool bounce_new(struct fs_balancer *b, pid_t tid, uint32_t dir, uint32_t slot, struct work *w)
 {
     struct bounce *bounce = bounce_find(b, tid);
@@ -44,8 +55,7 @@ bool bounce_new(struct fs_balancer *b, pid_t tid, uint32_t dir, uint32_t slot, s
     bounce = calloc(1, sizeof *bounce);
     if (!bounce)
         return false;
-    *bounce = (struct bounce){
-        .tid = tid, .dir = dir, .slot = slot, .work = w, .began_ms = clock_now_ms()};
+    *bounce = (struct bounce){.tid = tid, .dir = dir, .slot = slot, .work = w};
     w->refs++;
     inode_at(b->view.inodes, slot)->pins++;
     HASH_ADD(hh, b->bounces, tid, sizeof bounce->tid, bounce);
@@ -55,11 +65,10 @@ bool bounce_new(struct fs_balancer *b, pid_t tid, uint32_t dir, uint32_t slot, s
 void bounce_reap(struct fs_balancer *b)
 {
     struct bounce *bounce, *next;
-    int64_t now = clock_now_ms();
 
     HASH_ITER(hh, b->bounces, bounce, next)
     {
-        if (bounce->work->state == WORK_DONE && now - bounce->began_ms > PATIENCE_MS)
+        if (is_old(bounce))
             bounce_drop(b, bounce);
     }
 }

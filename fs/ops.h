@@ -68,7 +68,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 
 /* bounce.c: rm waits outside of the directory's lock. With the balancer's lock. */
 /* The record of this thread, or NULL. */
-struct bounce *bounce_find(const struct fs_balancer *b, pid_t tid);
+struct bounce *bounce_find(struct fs_balancer *b, pid_t tid);
 /* false: no memory. Replaces an older record of the thread. */
 bool bounce_new(struct fs_balancer *b, pid_t tid, uint32_t dir, uint32_t slot, struct work *w);
 void bounce_drop(struct fs_balancer *b, struct bounce *bounce);

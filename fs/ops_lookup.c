@@ -30,15 +30,21 @@ static void root_lookup(struct call *c)
 
 /* ---- a balancer --------------------------------------------------------------------------- */
 
-/* rm's thread walks its path again while its change is under way: here it waits, with no lock. */
+/* rm's thread walks its path again while its change is under way: here it waits, with no lock. Then
+ * it goes on whatever the balancer says by now: its answer is known. */
 static bool wait_for_bounce(struct call *c)
 {
     const struct bounce *bounce = bounce_find(c->b, fuse_req_ctx(c->req)->pid);
     const struct inode *pool = bounce ? inode_at(c->b->view.inodes, bounce->dir) : NULL;
 
-    if (!pool || bounce->work->state == WORK_DONE || strcmp(inode_name(pool), c->name) != 0)
+    if (!pool || strcmp(inode_name(pool), c->name) != 0)
         return false;
-    call_wait_work(c, bounce->work);
+    if (bounce->work->state != WORK_DONE)
+        call_wait_work(c, bounce->work);
+    else if (!(pool->flags & INODE_GONE))
+        ops_entry(c, bounce->dir, SLOT_TOP);
+    else
+        return false;
     return true;
 }
 
@@ -84,11 +90,12 @@ static void top_lookup(struct call *c)
 /* The second walk of rm has to find what is gone already. */
 static uint32_t bounced(const struct call *c)
 {
-    const struct bounce *bounce = bounce_find(c->b, fuse_req_ctx(c->req)->pid);
+    struct bounce *bounce = bounce_find(c->b, fuse_req_ctx(c->req)->pid);
 
     if (!bounce || bounce->dir != c->slot ||
         strcmp(inode_name(inode_at(c->b->view.inodes, bounce->slot)), c->name) != 0)
         return 0;
+    bounce->walked = true;
     return bounce->slot;
 }
 

@@ -10,14 +10,13 @@ static bool second_time(struct call *c)
 {
     struct bounce *bounce = bounce_find(c->b, fuse_req_ctx(c->req)->pid);
     struct work *w;
-    uint32_t there;
 
     if (!bounce || bounce->dir != c->slot ||
         strcmp(inode_name(inode_at(c->b->view.inodes, bounce->slot)), c->name) != 0)
         return false;
-    /* Another node of that name has come since: this is a question of its own. */
-    there = view_find(&c->b->view, c->slot, c->name);
-    if (there && there != bounce->slot) {
+    /* It did not walk its path to the end: this is a question of its own. Else it is the one that
+     * was asked first, even if another node of that name has come since. */
+    if (!bounce->walked) {
         bounce_drop(c->b, bounce);
         return false;
     }

@@ -331,6 +331,7 @@ void work_end(struct fs_balancer *b, struct work *w, const struct error *err, st
 
     w->err = err ? *err : (struct error){0};
     w->state = WORK_DONE;
+    w->ended_ms = clock_now_ms();
     if (index)
         HASH_DEL(*index, w);
     pool_pending(b, w->dir, UINT32_MAX);
