@@ -139,7 +139,8 @@ struct work *work_new(struct fs_balancer *b, const struct call *c, enum work_kin
                       const char *operation, uint32_t dir, uint32_t slot);
 void work_queue(struct fs_balancer *b, struct work *w);
 void work_unref(struct fs_balancer *b, struct work *w);
-/* Takes out of the queue what nobody has waited for and what has not begun. */
+/* It has not begun, and nobody waits for it: it may be taken out of the queue. */
+bool work_may_withdraw(const struct work *w);
 void work_withdraw(struct fs_balancer *b, struct work *w);
 struct work *work_adding(const struct fs_balancer *b, uint32_t slot);
 struct work *work_deleting(const struct fs_balancer *b, uint32_t slot);

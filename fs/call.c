@@ -90,7 +90,7 @@ static void on_interrupt(fuse_req_t req, void *arg)
     w = c->work;
     unlink_call(w ? &w->waiting : &b->waiting, c);
     c->state = CALL_TAKEN;
-    if (w && w->state == WORK_QUEUED && !w->waiting.n && !w->accepted)
+    if (w && work_may_withdraw(w) && !w->accepted)
         work_withdraw(b, w);
     (void)pthread_mutex_unlock(&b->lock);
     (void)fuse_reply_err(req, EINTR);
@@ -120,7 +120,7 @@ static void wait_in(struct call *c, struct call_list *list)
     struct fs_balancer *b = c->b;
 
     if (c->interrupted) {
-        if (c->own && c->work->state == WORK_QUEUED && !c->work->waiting.n && !c->work->accepted)
+        if (c->own && work_may_withdraw(c->work) && !c->work->accepted)
             work_withdraw(b, c->work);
         (void)pthread_mutex_unlock(&b->lock);
         reply_err(c, EINTR);

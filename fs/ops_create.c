@@ -49,11 +49,12 @@ static bool node_is_there(struct call *c)
         ops_entry(c, slot, c->slot);
         return true;
     }
-    if (w->state == WORK_QUEUED) {
+    if (work_may_withdraw(w)) {
         work_withdraw(c->b, w);
         ops_entry(c, slot, c->slot);
         return true;
     }
+    c->b->hurry = true;
     call_wait_work(c, w);
     return true;
 }

@@ -92,7 +92,7 @@ static void remove_node(struct call *c, uint32_t slot)
         return;
     }
     w = work_adding(b, slot);
-    if (w && w->accepted && w->state == WORK_QUEUED) {
+    if (w && w->accepted && work_may_withdraw(w)) {
         work_withdraw(b, w);
         ops_end(c, 0);
         return;

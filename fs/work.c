@@ -2,6 +2,7 @@
 #include "drivers/clock.h"
 #include "fs/balancer.h"
 #include "fs/fs_impl.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,12 +342,18 @@ void work_end(struct fs_balancer *b, struct work *w, const struct error *err, st
     call_take_all(&w->waiting, out);
 }
 
+bool work_may_withdraw(const struct work *w)
+{
+    return w->state == WORK_QUEUED && !w->waiting.n;
+}
+
 void work_withdraw(struct fs_balancer *b, struct work *w)
 {
     const struct error err = {EINTR, "interrupted while it waited"};
     struct call_list nobody = {NULL, NULL, 0};
     struct work **at = &b->queue;
 
+    assert(work_may_withdraw(w));
     while (*at && *at != w)
         at = &(*at)->next;
     if (!*at)

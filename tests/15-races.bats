@@ -79,6 +79,22 @@ interrupted()
     wait $! || true
 }
 
+@test "a sync that waits for a change which is taken back is answered" {
+    mounted 1s "commit_delay: 200ms"
+    touch "$MNT/web/other/10.0.9.1:80"
+    sleep 0.5
+    touch "$app/10.0.0.4:80"
+    sync "$app/.nodes" &
+    waiting=$!
+    sleep 0.2
+    rm "$app/10.0.0.4:80"
+    ended $waiting || { mount_kill && false; }
+    wait $waiting
+    sync "$app/.nodes"
+    same_as_balancer
+    mount_stop
+}
+
 @test "each of many that remove for more than a second is told that it did" {
     mounted 1100ms
     python3 -c 'for i in range(120): print(f"10.2.0.{i}:80")' >"$app/.nodes"
