@@ -97,7 +97,7 @@ struct fs_balancer {
     struct call_list waiting; /* for a listing */
     struct work *queue, **queue_end;
     size_t queued, running;
-    struct work *adding, *deleting; /* by slot */
+    struct work *adding, *deleting; /* by slot; deleting: of rename too, whose entry moves */
     struct bounce *bounces;
     int64_t last_queued_ms, first_queued_ms; /* of those accepted; monotonic */
     bool hurry;                              /* somebody waits for what was accepted */

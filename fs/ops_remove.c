@@ -116,6 +116,8 @@ static void unlink_entry(struct call *c, uint32_t slot)
 {
     switch (inode_at(c->b->view.inodes, slot)->kind) {
     case INODE_SCRATCH:
+        if (ops_wait_pending(c, slot))
+            break;
         view_remove(&c->b->view, slot, now_ns());
         ops_end(c, 0);
         break;

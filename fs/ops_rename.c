@@ -165,8 +165,7 @@ static void move_scratch_dir(const struct move *m)
 /* What is in the way is waited for, then all is looked at again. true: it waits. */
 static bool is_busy(const struct move *m)
 {
-    if (inode_at(m->c->b->view.inodes, m->from)->kind == INODE_NODE &&
-        ops_wait_pending(m->c, m->from))
+    if (ops_wait_pending(m->c, m->from))
         return true;
     return m->there && ops_wait_pending(m->c, m->there);
 }

@@ -62,7 +62,7 @@ static struct work **index_of(struct fs_balancer *b, const struct work *w)
 {
     if (w->kind == WORK_ADD)
         return &b->adding;
-    return w->kind == WORK_DELETE ? &b->deleting : NULL;
+    return w->kind == WORK_DELETE || w->kind == WORK_RENAME ? &b->deleting : NULL;
 }
 
 static struct work *find(struct work *index, uint32_t slot)
@@ -147,13 +147,45 @@ static fuse_ino_t number(const struct fs_balancer *b, uint32_t slot)
     return fs_number(b->serial, slot);
 }
 
+/* Who asked was interrupted, and the kernel may know for long what was there before. */
+static void tell_unasked(struct fs_balancer *b, const struct work *w, uint32_t dir,
+                         const char *name)
+{
+    if (!w->waiting.n && !w->accepted)
+        notify_entry(b->notifier, number(b, dir), name);
+}
+
+/* A change may find that its entry is gone: taken by an interrupted mv, rmdir. Its node is on the
+ * balancer, or is not, all the same. */
+static void need_node(struct fs_balancer *b, uint32_t dir, const char *name)
+{
+    if (inode_at(b->view.inodes, dir)->flags & INODE_GONE)
+        b->view.pools_until = b->view.whole_until = 0;
+    else if (!view_find(&b->view, dir, name))
+        (void)view_add(&b->view, dir, INODE_NODE, name, 0, now_ns());
+    notify_entry(b->notifier, number(b, dir), name);
+}
+
+static void forget_node(struct fs_balancer *b, uint32_t dir, const char *name)
+{
+    uint32_t slot = view_find(&b->view, dir, name);
+
+    if (!slot || inode_at(b->view.inodes, slot)->flags & INODE_ADDING)
+        return;
+    view_remove(&b->view, slot, now_ns());
+    notify_entry(b->notifier, number(b, dir), name);
+}
+
 static void end_add(struct fs_balancer *b, struct work *w, bool done)
 {
     const struct inode *i = inode_at(b->view.inodes, w->slot);
     struct note *note;
 
-    if (i->flags & INODE_GONE)
+    if (i->flags & INODE_GONE) {
+        if (done)
+            need_node(b, w->dir, w->one[0].node.name);
         return;
+    }
     if (done) {
         view_flag(&b->view, w->slot, 0, INODE_ADDING | INODE_ACCEPTED);
         inode_at(b->view.inodes, i->dir)->entries->nodes_changed = now_ns();
@@ -171,9 +203,13 @@ static void end_delete(struct fs_balancer *b, struct work *w, bool done)
 {
     const struct inode *i = inode_at(b->view.inodes, w->slot);
 
-    if (i->flags & INODE_GONE)
+    if (i->flags & INODE_GONE) {
+        if (done)
+            forget_node(b, w->dir, w->one[0].node.name);
         return;
+    }
     if (done) {
+        tell_unasked(b, w, i->dir, inode_name(i));
         view_remove(&b->view, w->slot, now_ns());
         return;
     }
@@ -196,19 +232,39 @@ static void end_mkdir(struct fs_balancer *b, const struct work *w, bool done)
         return;
     i->entries->exists = true;
     b->view.pools++;
+    tell_unasked(b, w, SLOT_TOP, w->pool.name);
 }
 
 static void end_rmdir(struct fs_balancer *b, const struct work *w, bool done)
 {
     const struct inode *i = inode_at(b->view.inodes, w->dir);
 
-    if (done && !(i->flags & INODE_GONE))
-        view_remove(&b->view, w->dir, now_ns());
+    if (!done || i->flags & INODE_GONE)
+        return;
+    tell_unasked(b, w, SLOT_TOP, w->pool.name);
+    view_remove(&b->view, w->dir, now_ns());
+}
+
+/* The directory that was moved to may be gone since, if who asked was interrupted. */
+static void moved(struct fs_balancer *b, struct work *w, enum inode_kind kind)
+{
+    const struct inode *i = inode_at(b->view.inodes, w->slot);
+    bool to_gone = inode_at(b->view.inodes, w->to_dir)->flags & INODE_GONE;
+
+    if (i->flags & INODE_GONE || to_gone) {
+        if (kind == INODE_NODE)
+            need_node(b, w->to_dir, w->to_name);
+        if (!(i->flags & INODE_GONE))
+            view_remove(&b->view, w->slot, now_ns());
+        return;
+    }
+    tell_unasked(b, w, i->dir, inode_name(i));
+    tell_unasked(b, w, w->to_dir, w->to_name);
+    (void)view_move(&b->view, w->slot, w->to_dir, w->to_name, kind, now_ns());
 }
 
 static void end_rename(struct fs_balancer *b, struct work *w, bool done)
 {
-    const struct inode *i = inode_at(b->view.inodes, w->slot);
     const struct inode *to = inode_at(b->view.inodes, w->to_dir);
     struct error ignored;
     struct node node;
@@ -218,8 +274,8 @@ static void end_rename(struct fs_balancer *b, struct work *w, bool done)
         kind = INODE_NODE;
 
     view_flag(&b->view, w->slot, 0, INODE_DELETING);
-    if (done && !(i->flags & INODE_GONE))
-        (void)view_move(&b->view, w->slot, w->to_dir, w->to_name, kind, now_ns());
+    if (done)
+        moved(b, w, kind);
 }
 
 /* What was renamed onto .nodes is what the kernel now knows by that name. */

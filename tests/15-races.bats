@@ -107,3 +107,45 @@ interrupted()
     assert_equal "$(ls "$app")" ""
     mount_stop
 }
+
+@test "what an interrupted change has done is seen" {
+    mounted 800ms
+    stat "$app/10.0.0.1:80" "$app/10.0.0.2:80" >/dev/null
+    interrupted rm "$app/10.0.0.1:80"
+    poll_log 'op=rm .*result=ok'
+    assert_equal "$(errno 'os.stat(a[0])' "$app/10.0.0.1:80")" ENOENT
+    assert_equal "$(errno 'os.stat(a[0])' "$app/10.0.0.7:80")" ENOENT
+    interrupted mv "$app/10.0.0.2:80" "$app/10.0.0.7:80"
+    poll_log 'op=mv .*result=ok'
+    assert_equal "$(errno 'os.stat(a[0])' "$app/10.0.0.2:80")" ENOENT
+    assert_equal "$(errno 'os.stat(a[0])' "$app/10.0.0.7:80")" ok
+    assert_equal "$(errno 'os.stat(a[0])' "$MNT/web/new")" ENOENT
+    interrupted mkdir "$MNT/web/new"
+    poll_log 'op=mkdir .*result=ok'
+    assert_equal "$(errno 'os.stat(a[0])' "$MNT/web/new")" ok
+    interrupted rmdir "$MNT/web/new"
+    poll_log 'op=rmdir .*result=ok'
+    assert_equal "$(errno 'os.stat(a[0])' "$MNT/web/new")" ENOENT
+    same_as_balancer
+    mount_stop
+}
+
+@test "an interrupted mv and what comes after it" {
+    mounted 800ms
+    interrupted mv "$app/10.0.0.1:80" "$app/10.0.0.7:80"
+    assert_equal "$(errno 'os.unlink(a[0])' "$app/10.0.0.1:80")" ENOENT
+    same_as_balancer
+    # A tool that is interrupted removes its temporary.
+    touch "$app/.tmp1"
+    interrupted mv "$app/.tmp1" "$app/10.0.0.8:80"
+    rm -f "$app/.tmp1"
+    poll_log 'op=mv .*10.0.0.8:80.*result=ok'
+    same_as_balancer
+    assert_equal "$(errno 'os.stat(a[0])' "$app/10.0.0.8:80")" ok
+    # And one that tries again finds that it was done.
+    touch "$app/.tmp2"
+    interrupted mv "$app/.tmp2" "$app/10.0.0.6:80"
+    assert_equal "$(errno 'os.rename(a[0], a[1])' "$app/.tmp2" "$app/10.0.0.5:80")" ENOENT
+    same_as_balancer
+    mount_stop
+}
