@@ -38,28 +38,27 @@ int fs_mount(struct fs *fs, const char *mountpoint, char **fuse_argv, struct err
 
 enum served { SERVED, QUIET, STOPPED, UNMOUNTED };
 
-/* One question, or a wait for one. Non-blocking: what poll announced may have been withdrawn before
- * it is read. Less than 0: an errno. */
+/* One question, or a wait for one. Poll comes first: one client asks nothing before it has its
+ * answer, and a read that finds nothing costs it as much as one that does. Non-blocking: what poll
+ * announced may have been withdrawn before it is read. Less than 0: an errno. */
 static int serve_once(struct fs *fs, struct fuse_buf *buf, int patience_ms)
 {
     struct pollfd fds[2] = {{fuse_session_fd(fs->session), POLLIN, 0}, {fs->stop, POLLIN, 0}};
     bool stopping = patience_ms >= 0;
-    int n = fuse_session_receive_buf(fs->session, buf);
+    int n = poll(fds, stopping ? 1 : 2, patience_ms);
 
-    if (n > 0) {
-        fuse_session_process_buf(fs->session, buf);
-        return SERVED;
-    }
-    if (n == -EINTR)
-        return SERVED;
-    if (n != -EAGAIN)
-        return n == 0 || n == -ENODEV ? UNMOUNTED : n;
-    n = poll(fds, stopping ? 1 : 2, patience_ms);
     if (n < 0)
         return errno == EINTR ? SERVED : -errno;
     if (n == 0)
         return QUIET;
-    return fds[1].revents && !stopping ? STOPPED : SERVED;
+    if (fds[1].revents && !stopping)
+        return STOPPED;
+    n = fuse_session_receive_buf(fs->session, buf);
+    if (n > 0)
+        fuse_session_process_buf(fs->session, buf);
+    if (n > 0 || n == -EINTR || n == -EAGAIN)
+        return SERVED;
+    return n == 0 || n == -ENODEV ? UNMOUNTED : n;
 }
 
 /* All that wait get an answer; what runs is seen to its end. In parallel, since each takes time. */
