@@ -74,6 +74,14 @@ forget()
     made=
 }
 
+# After a success: what is left is known, and the directories are there for the next change.
+clear_job()
+{
+    set -- "$home/begin" "$job/out" "$job/in"
+    for n in $had; do set -- "$@" "$job/old/$n"; done
+    rm -f -- "$@" || forget
+}
+
 # $back and $gone of $job; can be done again as long as the journal is there.
 put_back()
 {
@@ -134,7 +142,7 @@ settle()
 {
     case $state in
     prepared) if said=$(put_back 2>&1); then forget; else keep_journal ""; fi ;;
-    committed) forget ;;
+    committed) clear_job ;;
     esac
     drop_lock
 }
@@ -160,6 +168,8 @@ run()
         { if [ -n "$has_lc" ]; then LC_ALL=$their_lc; else unset LC_ALL; fi; } 2>/dev/null
         TMPDIR=$tmpdir
         export TMPDIR
+        # shellcheck disable=SC2086 # words are wanted
+        if is_plain "$1"; then exec timeout -k 2 "$secs" $1; fi
         exec timeout -k 2 "$secs" sh -c "$1"
     ) </dev/null >"$job/out" 2>&1 9>&-
     rc=$?
@@ -179,6 +189,30 @@ run()
         ;;
     esac
     said=${said:-"exit status $rc"}
+    return 1
+}
+
+# In a process of its own. Are these plain words, the first of them a program? Then no shell has to be started for them.
+is_plain() # COMMAND
+{
+    case $1 in
+    [!A-Za-z0-9_/]* | *[!A-Za-z0-9_/.\ :,@%+-]*) return 1 ;;
+    esac
+    program=${1%% *}
+    case $program in
+    /*)
+        [ -f "$program" ] && [ -x "$program" ]
+        return
+        ;;
+    */*) return 1 ;;
+    esac
+    IFS=:
+    for n in $PATH; do
+        if [ -f "$n/$program" ] && [ -x "$n/$program" ]; then
+            IFS=' '
+            return 0
+        fi
+    done
     return 1
 }
 
