@@ -64,18 +64,21 @@ struct reading {
     char *data;
     size_t len, size;
     bool plus;
-    fuse_ino_t looked_up[ENTRIES_MAX]; /* with plus, each is a lookup */
+    struct fuse_entry_param plain; /* all of it 0 but the number and the mode */
     size_t n;
+    fuse_ino_t *looked_up; /* with plus, each is a lookup */
 };
 
 /* false: no room. */
 static bool put_plain(struct reading *r, const char *name, fuse_ino_t ino, mode_t mode, off_t off)
 {
-    const struct fuse_entry_param e = {.attr = {.st_ino = ino, .st_mode = mode}};
-    size_t left = r->size - r->len;
-    size_t need = r->plus ? fuse_add_direntry_plus(r->req, r->data + r->len, left, name, &e, off)
-                          : fuse_add_direntry(r->req, r->data + r->len, left, name, &e.attr, off);
+    const struct fuse_entry_param *e = &r->plain;
+    size_t left = r->size - r->len, need;
 
+    r->plain.attr.st_ino = ino;
+    r->plain.attr.st_mode = mode;
+    need = r->plus ? fuse_add_direntry_plus(r->req, r->data + r->len, left, name, e, off)
+                   : fuse_add_direntry(r->req, r->data + r->len, left, name, &e->attr, off);
     if (need > left)
         return false;
     r->len += need;
@@ -184,7 +187,8 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     const struct fuse_file_info *fi, bool plus)
 {
     struct fs *fs = fuse_req_userdata(req);
-    struct reading r = {.req = req, .b = fs_of(fs, ino), .plus = plus};
+    fuse_ino_t looked_up[ENTRIES_MAX];
+    struct reading r = {.req = req, .b = fs_of(fs, ino), .plus = plus, .looked_up = looked_up};
 
     r.size = size < READ_MAX ? size : READ_MAX;
     r.data = r.b ? malloc(r.size) : NULL;
