@@ -282,10 +282,17 @@ static void end_rename(struct fs_balancer *b, struct work *w, bool done)
 static void become_nodes(struct fs_balancer *b, uint32_t dir, uint32_t scratch)
 {
     struct inode *i = inode_at(b->view.inodes, scratch);
+    uint32_t from = i->dir;
 
     if (!(i->flags & INODE_GONE))
         view_remove(&b->view, scratch, now_ns());
     i->kind = INODE_NODES;
+    if (from != dir) { /* it comes out of a scratch directory */
+        i->dir = dir;
+        inode_at(b->view.inodes, dir)->entries->inodes++;
+        inode_at(b->view.inodes, from)->entries->inodes--;
+        inode_reap(b->view.inodes, from);
+    }
     inode_at(b->view.inodes, dir)->entries->nodes_slot = scratch;
 }
 

@@ -149,3 +149,19 @@ interrupted()
     same_as_balancer
     mount_stop
 }
+
+@test "a list that comes out of a temporary directory" {
+    mounted 0
+    mkdir "$app/.partial"
+    printf '10.0.1.1:80\n10.0.1.2:80\n' >"$app/.partial/list"
+    mv "$app/.partial/list" "$app/.nodes"
+    assert_equal "$(cat "$app/.nodes")" "10.0.1.1:80
+10.0.1.2:80"
+    echo 10.0.1.3:80 >>"$app/.nodes"
+    assert_equal "$(ls "$app")" "10.0.1.1:80
+10.0.1.2:80
+10.0.1.3:80"
+    rmdir "$app/.partial"
+    same_as_balancer
+    mount_stop
+}
