@@ -24,6 +24,7 @@ struct fs *fs_new(const struct fs_settings *settings, struct error *err)
     }
     fs->settings = *settings;
     fs->started_ms = clock_real_ms();
+    (void)pthread_mutex_init(&fs->changing, NULL);
     (void)pthread_rwlock_init(&fs->table, NULL);
     fs->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     fs->at = calloc(8, sizeof *fs->at);
@@ -116,7 +117,8 @@ static void root_changed(struct fs *fs, const char *name)
     notify_inode(root->notifier, FUSE_ROOT_ID);
 }
 
-int fs_add(struct fs *fs, const struct driver *driver, struct options *options, struct error *err)
+static int add(struct fs *fs, const struct driver *driver, struct options *options,
+               struct error *err)
 {
     struct fs_balancer *b;
     int result;
@@ -139,15 +141,31 @@ int fs_add(struct fs *fs, const struct driver *driver, struct options *options, 
     return 0;
 }
 
+int fs_add(struct fs *fs, const struct driver *driver, struct options *options, struct error *err)
+{
+    int result;
+
+    (void)pthread_mutex_lock(&fs->changing);
+    result = add(fs, driver, options, err);
+    (void)pthread_mutex_unlock(&fs->changing);
+    return result;
+}
+
 int fs_remove(struct fs *fs, const char *balancer, struct error *err)
 {
-    struct fs_balancer *b = fs_named(fs, balancer);
+    struct fs_balancer *b;
+    int result = 0;
 
-    if (!b)
-        return error_set(err, ENOENT, "there is no balancer %s", balancer);
-    balancer_end(b);
-    root_changed(fs, balancer);
-    return 0;
+    (void)pthread_mutex_lock(&fs->changing);
+    b = fs_named(fs, balancer);
+    if (b) {
+        balancer_end(b);
+        root_changed(fs, balancer);
+    } else {
+        result = error_set(err, ENOENT, "there is no balancer %s", balancer);
+    }
+    (void)pthread_mutex_unlock(&fs->changing);
+    return result;
 }
 
 void fs_stop(struct fs *fs)

@@ -70,9 +70,13 @@ static void *end_one(void *b)
 
 static void end_all(struct fs *fs)
 {
-    pthread_t *threads = calloc(fs->n, sizeof *threads);
-    bool *started = calloc(fs->n, sizeof *started);
+    pthread_t *threads;
+    bool *started;
 
+    /* A reload may be going on. */
+    (void)pthread_mutex_lock(&fs->changing);
+    threads = calloc(fs->n, sizeof *threads);
+    started = calloc(fs->n, sizeof *started);
     for (uint32_t i = 1; i < fs->n; i++) {
         if (threads && started)
             started[i] = pthread_create(&threads[i], NULL, end_one, fs->at[i]) == 0;
@@ -82,6 +86,7 @@ static void end_all(struct fs *fs)
     for (uint32_t i = 1; i < fs->n; i++)
         if (threads && started && started[i])
             (void)pthread_join(threads[i], NULL);
+    (void)pthread_mutex_unlock(&fs->changing);
     free(threads);
     free(started);
 }
@@ -168,5 +173,6 @@ void fs_free(struct fs *fs)
     if (fs->stop >= 0)
         (void)close(fs->stop);
     (void)pthread_rwlock_destroy(&fs->table);
+    (void)pthread_mutex_destroy(&fs->changing);
     free(fs);
 }

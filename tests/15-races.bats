@@ -165,3 +165,16 @@ interrupted()
     same_as_balancer
     mount_stop
 }
+
+@test "a reload and the end of the mount at once, while a change runs" {
+    mounted 2s
+    touch "$app/10.0.0.4:80" &
+    sleep 0.3
+    echo 'BALANCERS: {two: {BACKEND: dummy}, three: {BACKEND: dummy}}' >"${MNT%/mnt}/config.yaml"
+    kill -HUP "$PID"
+    sleep 0.3
+    umount -l "$MNT"
+    wait $! || true
+    mount_wait "$PID"
+    grep -q 'apply app+10.0.0.4:80' "$log"
+}
