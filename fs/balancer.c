@@ -171,13 +171,16 @@ static bool needs_pool(const struct fs_balancer *b, const struct call *c)
            i->entries->exists;
 }
 
-/* Takes out all whom a listing of the pools, or of that pool, was enough for. */
+/* Takes out all whom a listing of the pools, or of that pool, was enough for. Without a cache it
+ * is too old for who came while it was made. */
 static void release(struct fs_balancer *b, uint32_t pool, struct call_list *out)
 {
     struct call *next;
 
     for (struct call *c = b->waiting.first; c; c = next) {
         next = c->next;
+        if (b->set.ttl_ms == 0 && c->came == b->listings)
+            continue;
         if (pool ? c->pool != pool : needs_pool(b, c)) {
             c->pools_listed |= !pool;
             continue;
@@ -210,6 +213,7 @@ static void run_listing(struct fs_balancer *b)
     uint32_t pool = of_pool ? first->pool : 0;
     struct error err;
 
+    b->listings++;
     if (balancer_list(b, pool, &err) == 0)
         release(b, pool, &out);
     else

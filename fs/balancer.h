@@ -95,6 +95,7 @@ struct fs_balancer {
 
     struct view view;
     struct call_list waiting; /* for a listing */
+    uint64_t listings;        /* begun for them */
     struct work *queue, **queue_end;
     size_t queued, running;
     struct work *adding, *deleting; /* by slot; deleting: of rename too, whose entry moves */

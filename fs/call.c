@@ -140,6 +140,7 @@ void call_wait_listing(struct call *c, uint32_t pool)
         return;
     }
     c->pool = pool;
+    c->came = c->b->listings;
     wait_in(c, &c->b->waiting);
 }
 

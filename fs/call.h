@@ -40,6 +40,7 @@ struct call {
     bool failed;       /* err is the answer */
     struct error err;
     uint32_t pool;     /* the listing that it waits for: a pool's, 0: of the pools */
+    uint64_t came;     /* how many listings had begun when it came to wait */
     struct work *work; /* the change that it waits for; held */
 
     /* The question. */

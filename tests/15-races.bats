@@ -166,6 +166,32 @@ interrupted()
     mount_stop
 }
 
+@test "without a cache, what changed before somebody asks is in the answer" {
+    cat >driver <<SH
+#!/bin/sh
+case \$1 in
+get_pools) echo app ;;
+get_nodes) cat $file && sleep 0.7 ;;
+esac
+SH
+    chmod +x driver
+    echo 10.0.0.1:80 >"$file"
+    mount_start <<YAML
+BALANCERS:
+  web: {BACKEND: exec, command: [$PWD/driver], cache_ttl: 0}
+YAML
+    assert_equal "$(ls "$MNT/web/app")" 10.0.0.1:80
+    # From inside, there is nothing to look up before the directory is opened.
+    cd "$MNT/web/app"
+    ls >/dev/null &
+    sleep 0.3
+    echo 10.0.0.2:443 >"$file"
+    assert_equal "$(ls)" 10.0.0.2:443
+    cd /
+    wait $(jobs -p | grep -vx "$PID")
+    mount_stop
+}
+
 @test "a reload and the end of the mount at once, while a change runs" {
     mounted 2s
     touch "$app/10.0.0.4:80" &
