@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define WINDOW (64u << 20) /* bytes of each stream that may be under way */
 #define GOODBYE_MS 200
 
 /* ---- sessions ----------------------------------------------------------------------------- */
@@ -156,9 +157,12 @@ static int channel_failed(struct ssh *s, const char *what, struct error *err)
                      ssh_text(s));
 }
 
+/* A window so wide that it is seldom widened: when libssh2 1.10 does that while keys are changed it
+ * may lose what arrives. (A lost piece is noticed: the agent knows how much it was promised.) */
 static int channel_open(struct ssh *s, struct error *err)
 {
-    while (!(s->channel = libssh2_channel_open_session(s->session)) &&
+    while (!(s->channel = libssh2_channel_open_ex(s->session, "session", 7, WINDOW,
+                                                  LIBSSH2_CHANNEL_PACKET_DEFAULT, NULL, 0)) &&
            libssh2_session_last_errno(s->session) == LIBSSH2_ERROR_EAGAIN)
         if (ssh_ready(s, err) != 0)
             return -1;
