@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 int64_t now_ns(void)
@@ -91,11 +92,13 @@ int balancer_list(struct fs_balancer *b, uint32_t pool, struct error *err)
         return -1;
     if (held)
         held->pins++;
+    b->calling_ms = clock_now_ms();
     (void)pthread_mutex_unlock(&b->lock);
     l = listing_new(pool ? name.name : NULL);
     result = l ? ask(b, pool ? &name : NULL, l, err)
                : error_set(err, ENOMEM, "%s: out of memory", b->name);
     (void)pthread_mutex_lock(&b->lock);
+    b->calling_ms = 0;
     if (result == 0)
         result = merge(b, pool, l, err);
     if (held) {
@@ -186,7 +189,7 @@ static void release(struct fs_balancer *b, uint32_t pool, struct call_list *out)
             continue;
         }
         c->refreshed = true;
-        call_take(&b->waiting, c, out);
+        call_take(c, out);
     }
 }
 
@@ -328,7 +331,29 @@ struct fs_balancer *balancer_new(struct fs *fs, uint32_t serial, const struct dr
     return NULL;
 }
 
-void balancer_end(struct fs_balancer *b)
+int64_t balancer_patience_ms(const struct fs_balancer *b)
+{
+    return 2 * b->set.timeout_ms + 10000;
+}
+
+/* The second time it is not waited for again. */
+static bool joined(struct fs_balancer *b)
+{
+    int64_t until = clock_now_ms() + (b->abandoned ? 0 : balancer_patience_ms(b));
+    struct timespec at = {until / 1000, until % 1000 * 1000000};
+    char line[256];
+
+    if (pthread_clockjoin_np(b->thread, NULL, CLOCK_MONOTONIC, &at) == 0)
+        return true;
+    (void)snprintf(line, sizeof line, "%s: driver %s does not come back: it is left behind",
+                   b->name, b->driver->name);
+    if (!b->abandoned && fs_settings(b->fs)->log)
+        fs_settings(b->fs)->log(LOG_ERR, line);
+    b->abandoned = true;
+    return false;
+}
+
+bool balancer_end(struct fs_balancer *b)
 {
     bool started, open;
 
@@ -337,8 +362,8 @@ void balancer_end(struct fs_balancer *b)
     started = b->started;
     (void)pthread_cond_signal(&b->wake);
     (void)pthread_mutex_unlock(&b->lock);
-    if (started)
-        (void)pthread_join(b->thread, NULL);
+    if (started && !joined(b))
+        return false;
     (void)pthread_mutex_lock(&b->lock);
     b->started = false;
     open = b->lb && !b->closed;
@@ -346,6 +371,7 @@ void balancer_end(struct fs_balancer *b)
     (void)pthread_mutex_unlock(&b->lock);
     if (open)
         b->driver->close(b->lb);
+    return true;
 }
 
 void balancer_free(struct fs_balancer *b)

@@ -72,6 +72,7 @@ struct bounce {
     uint32_t dir, slot; /* slot is pinned */
     struct work *work;  /* held */
     bool walked;        /* it has looked the node up again: what comes now is the second UNLINK */
+    bool overdue;       /* it is not waited for any more */
     UT_hash_handle hh;
 };
 
@@ -92,10 +93,13 @@ struct fs_balancer {
     pthread_t thread;
     bool started, ending; /* ending: answers ESHUTDOWN from now on */
     bool closed;          /* the driver's handle is gone */
+    bool abandoned;       /* its thread did not come back; of who ends it */
 
     struct view view;
     struct call_list waiting; /* for a listing */
     uint64_t listings;        /* begun for them */
+    struct call_line line;
+    int64_t calling_ms; /* monotonic; since when the driver is at work; 0: it is not */
     struct work *queue, **queue_end;
     size_t queued, running;
     struct work *adding, *deleting; /* by slot; deleting: of rename too, whose entry moves */
@@ -116,9 +120,12 @@ struct fs_balancer {
 /* NULL with *err. Opens the driver; takes over options on success. driver NULL: the root. */
 struct fs_balancer *balancer_new(struct fs *fs, uint32_t serial, const struct driver *driver,
                                  struct options *options, struct error *err);
-/* From now on every question is answered with ESHUTDOWN; waits for the running call, closes the
- * driver. The struct stays for the inodes that the kernel knows. */
-void balancer_end(struct fs_balancer *b);
+/* From now on every question is answered with ESTALE; waits for the running call, closes the
+ * driver. The struct stays for the inodes that the kernel knows. false: the driver does not come
+ * back, in a time in which it should have twice; then its thread still uses all of this. */
+bool balancer_end(struct fs_balancer *b);
+/* How long a question may wait. */
+int64_t balancer_patience_ms(const struct fs_balancer *b);
 void balancer_free(struct fs_balancer *b);
 
 /* All below: with the lock. */
@@ -140,9 +147,12 @@ struct work *work_new(struct fs_balancer *b, const struct call *c, enum work_kin
                       const char *operation, uint32_t dir, uint32_t slot);
 void work_queue(struct fs_balancer *b, struct work *w);
 void work_unref(struct fs_balancer *b, struct work *w);
-/* It has not begun, and nobody waits for it: it may be taken out of the queue. */
+/* The opposite was asked for before it was made. */
+extern const struct error work_cancelled;
+/* It has not begun, and nobody waits for it: it may be taken out of the queue. Then it ends with
+ * that error, and without a line in .log. */
 bool work_may_withdraw(const struct work *w);
-void work_withdraw(struct fs_balancer *b, struct work *w);
+void work_withdraw(struct fs_balancer *b, struct work *w, const struct error *why);
 struct work *work_adding(const struct fs_balancer *b, uint32_t slot);
 struct work *work_deleting(const struct fs_balancer *b, uint32_t slot);
 /* May this be done at all? -1: EROFS, EPERM, with *err. */
@@ -155,8 +165,8 @@ int work_guard(struct fs_balancer *b, struct work *w, uint32_t dir, size_t n, si
  * to out. */
 void work_end(struct fs_balancer *b, struct work *w, const struct error *err,
               struct call_list *out);
-/* One line for .log. Without the lock. */
-void work_audit(struct fs_balancer *b, const struct work *w);
+/* One line for .log. Without the lock; hosts: those that it has reached. */
+void work_audit(struct fs_balancer *b, const struct work *w, const char *hosts);
 
 /* An error that no work has: into .status. */
 void balancer_note_error(struct fs_balancer *b, const struct error *err);

@@ -75,7 +75,7 @@ static void finish(struct batch *t, struct work *w, const struct error *refused)
     work_end(b, w, err, &t->out);
     if (!w->silent) {
         (void)pthread_mutex_unlock(&b->lock);
-        work_audit(b, w);
+        work_audit(b, w, b->view.all_hosts ? b->view.all_hosts : "");
         (void)pthread_mutex_lock(&b->lock);
     }
     work_unref(b, w);
@@ -214,12 +214,14 @@ static int apply(struct fs_balancer *b, const struct work *first, const struct w
         *err = b->change_failure;
         return -1;
     }
+    b->calling_ms = clock_now_ms();
     (void)pthread_mutex_unlock(&b->lock);
     all = gather(first, beyond, &n);
     result = all ? b->driver->apply(b->lb, all, n, err)
                  : error_set(err, ENOMEM, "out of memory for %zu changes", n);
     free(all);
     (void)pthread_mutex_lock(&b->lock);
+    b->calling_ms = 0;
     if (result != 0 && is_of_the_way(err)) {
         b->change_failure = *err;
         b->change_fails_until = clock_now_ms() + FAIL_FAST_MS;

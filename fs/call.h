@@ -6,10 +6,14 @@
  *
  *   state    where                       who may answer
  *   NEW      in the hands of an op       the op
- *   WAITING  in a list of the balancer   worker (takes it out) or interrupt (takes it out)
+ *   WAITING  in a list of the balancer   worker, interrupt or watchdog (takes it out)
  *   TAKEN    out of it, being answered   who took it
  *
- * state, list and interrupted are under the balancer's lock. The reply functions are called
+ * From its first wait to its end it is also in the balancer's line of those who have waited, oldest
+ * first: who has waited for longer than twice the timeout and ten seconds gets ETIMEDOUT; and who
+ * asks when the driver has been at work for that long, at once.
+ *
+ * state, lists and interrupted are under the balancer's lock. The reply functions are called
  * without it; each ends the call. */
 #ifndef BALANCERFS_CALL_H
 #define BALANCERFS_CALL_H
@@ -31,6 +35,9 @@ struct call {
     struct fs_balancer *b;
     void (*op)(struct call *c);
     struct call *next, *prev;
+    struct call_list *in; /* where it is WAITING */
+    struct call *younger, *older;
+    int64_t until_ms; /* monotonic; 0: it has not waited yet */
     enum call_state state;
     bool lasts;        /* not on the stack */
     bool interrupted;  /* before it could wait */
@@ -38,6 +45,7 @@ struct call {
     bool pools_listed; /* while it waited: what is missing still is the listing of its pool */
     bool refreshed;    /* has waited for a listing: this one is fresh enough */
     bool failed;       /* err is the answer */
+    bool withdrew;     /* and its work was taken back */
     struct error err;
     uint32_t pool;     /* the listing that it waits for: a pool's, 0: of the pools */
     uint64_t came;     /* how many listings had begun when it came to wait */
@@ -60,6 +68,11 @@ struct call_list {
     size_t n;
 };
 
+/* Those who wait or have waited, oldest first. */
+struct call_line {
+    struct call *oldest, *youngest;
+};
+
 /* Runs c->op(c). */
 void call_run(struct call *c);
 /* Makes the call last. false: the op goes on later with another struct call, or was answered:
@@ -72,7 +85,10 @@ void call_wait_work(struct call *c, struct work *w);
 
 /* Takes all out of the list into another. With the lock. */
 void call_take_all(struct call_list *from, struct call_list *to);
-void call_take(struct call_list *from, struct call *c, struct call_list *to);
+void call_take(struct call *c, struct call_list *to);
+/* Answers those who have waited for too long; takes back their work unless it runs. When the next
+ * will have, or INT64_MAX. Without the lock. */
+int64_t call_expire(struct fs_balancer *b, int64_t now_ms);
 /* Runs every op of the list again. Without the lock. */
 void call_resume_all(struct call_list *list);
 /* Sets the answer. */

@@ -3,6 +3,7 @@
 #include "drivers/clock.h"
 #include "drivers/options.h"
 #include "fs/fs_impl.h"
+#include "fs/watchdog.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,30 @@
 const struct fs_settings *fs_settings(const struct fs *fs)
 {
     return &fs->settings;
+}
+
+static struct fs_balancer *at_serial(struct fs *fs, uint32_t serial)
+{
+    struct fs_balancer *b;
+
+    (void)pthread_rwlock_rdlock(&fs->table);
+    b = serial < fs->n ? fs->at[serial] : NULL;
+    (void)pthread_rwlock_unlock(&fs->table);
+    return b;
+}
+
+/* On the watchdog's thread. */
+static int64_t look(void *arg, int64_t now_ms)
+{
+    struct fs *fs = arg;
+    int64_t next = INT64_MAX, at;
+    struct fs_balancer *b = NULL;
+
+    for (uint32_t i = 1; (b = at_serial(fs, i)); i++) {
+        at = call_expire(b, now_ms);
+        next = at < next ? at : next;
+    }
+    return next;
 }
 
 struct fs *fs_new(const struct fs_settings *settings, struct error *err)
@@ -26,10 +51,11 @@ struct fs *fs_new(const struct fs_settings *settings, struct error *err)
     fs->started_ms = clock_real_ms();
     (void)pthread_mutex_init(&fs->changing, NULL);
     (void)pthread_rwlock_init(&fs->table, NULL);
+    fs->watchdog = watchdog_new(look, fs);
     fs->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     fs->at = calloc(8, sizeof *fs->at);
     fs->size = 8;
-    if (fs->stop >= 0 && fs->at) {
+    if (fs->stop >= 0 && fs->at && fs->watchdog) {
         fs->at[0] = balancer_new(fs, 0, NULL, NULL, err);
         fs->n = 1;
         if (fs->at[0])
@@ -43,13 +69,7 @@ struct fs *fs_new(const struct fs_settings *settings, struct error *err)
 
 struct fs_balancer *fs_of(struct fs *fs, fuse_ino_t number)
 {
-    uint32_t serial = (uint32_t)(number >> 32);
-    struct fs_balancer *b;
-
-    (void)pthread_rwlock_rdlock(&fs->table);
-    b = serial < fs->n ? fs->at[serial] : NULL;
-    (void)pthread_rwlock_unlock(&fs->table);
-    return b;
+    return at_serial(fs, (uint32_t)(number >> 32));
 }
 
 static bool has_ended(struct fs_balancer *b)
@@ -159,7 +179,7 @@ int fs_remove(struct fs *fs, const char *balancer, struct error *err)
     (void)pthread_mutex_lock(&fs->changing);
     b = fs_named(fs, balancer);
     if (b) {
-        balancer_end(b);
+        (void)balancer_end(b);
         root_changed(fs, balancer);
     } else {
         result = error_set(err, ENOENT, "there is no balancer %s", balancer);

@@ -14,6 +14,7 @@ struct fs {
     int stop;                  /* eventfd: readable once fs_stop was called */
     atomic_bool ended;         /* every balancer has, and its driver is closed */
     pthread_mutex_t changing;  /* one at a time adds, removes or ends balancers; taken first */
+    struct watchdog *watchdog;
     pthread_rwlock_t table;
     struct fs_balancer **at; /* by serial; at[0] is the root. Ended ones stay, see balancer_end */
     uint32_t n, size;

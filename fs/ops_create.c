@@ -50,7 +50,7 @@ static bool node_is_there(struct call *c)
         return true;
     }
     if (work_may_withdraw(w)) {
-        work_withdraw(c->b, w);
+        work_withdraw(c->b, w, &work_cancelled);
         ops_entry(c, slot, c->slot);
         return true;
     }

@@ -39,7 +39,7 @@ static bool wait_for_bounce(struct call *c)
 
     if (!pool || strcmp(inode_name(pool), c->name) != 0)
         return false;
-    if (bounce->work->state != WORK_DONE)
+    if (bounce->work->state != WORK_DONE && !bounce->overdue)
         call_wait_work(c, bounce->work);
     else if (!(pool->flags & INODE_GONE))
         ops_entry(c, bounce->dir, SLOT_TOP);

@@ -21,8 +21,8 @@ static bool second_time(struct call *c)
         return false;
     }
     w = bounce->work;
-    if (w->state == WORK_DONE) {
-        int num = w->err.num;
+    if (w->state == WORK_DONE || bounce->overdue) {
+        int num = w->state == WORK_DONE ? w->err.num : ETIMEDOUT;
 
         bounce_drop(c->b, bounce);
         ops_end(c, num);
@@ -93,7 +93,7 @@ static void remove_node(struct call *c, uint32_t slot)
     }
     w = work_adding(b, slot);
     if (w && w->accepted && work_may_withdraw(w)) {
-        work_withdraw(b, w);
+        work_withdraw(b, w, &work_cancelled);
         ops_end(c, 0);
         return;
     }

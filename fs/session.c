@@ -3,6 +3,7 @@
 #include "fs/fs_impl.h"
 #include "fs/init_reply.h"
 #include "fs/ops.h"
+#include "fs/watchdog.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -64,14 +65,15 @@ static int serve_once(struct fs *fs, struct fuse_buf *buf, int patience_ms)
 /* All that wait get an answer; what runs is seen to its end. In parallel, since each takes time. */
 static void *end_one(void *b)
 {
-    balancer_end(b);
+    (void)balancer_end(b);
     return NULL;
 }
 
-static void end_all(struct fs *fs)
+/* false: a driver did not come back. */
+static bool end_all(struct fs *fs)
 {
     pthread_t *threads;
-    bool *started;
+    bool *started, all = true;
 
     /* A reload may be going on. */
     (void)pthread_mutex_lock(&fs->changing);
@@ -81,21 +83,24 @@ static void end_all(struct fs *fs)
         if (threads && started)
             started[i] = pthread_create(&threads[i], NULL, end_one, fs->at[i]) == 0;
         if (!threads || !started || !started[i])
-            balancer_end(fs->at[i]);
+            (void)balancer_end(fs->at[i]);
     }
     for (uint32_t i = 1; i < fs->n; i++)
         if (threads && started && started[i])
             (void)pthread_join(threads[i], NULL);
+    for (uint32_t i = 1; i < fs->n; i++)
+        all &= balancer_end(fs->at[i]);
     (void)pthread_mutex_unlock(&fs->changing);
     free(threads);
     free(started);
+    return all;
 }
 
 static void *end_all_main(void *arg)
 {
     struct fs *fs = arg;
 
-    end_all(fs);
+    (void)end_all(fs);
     atomic_store(&fs->ended, true);
     return NULL;
 }
@@ -140,7 +145,7 @@ int fs_serve(struct fs *fs, void (*ready)(void), struct error *err)
     if (result == STOPPED)
         serve_the_rest(fs, &buf);
     free(buf.mem);
-    end_all(fs);
+    (void)end_all(fs);
     if (result >= 0)
         return 0;
     return error_set(err, -result, "/dev/fuse: %s", strerror(-result));
@@ -159,8 +164,14 @@ void fs_free(struct fs *fs)
 {
     if (!fs)
         return;
-    end_all(fs);
+    if (!end_all(fs)) {
+        /* Its thread uses all of this, until the process has ended. */
+        if (fs->session)
+            fuse_session_unmount(fs->session);
+        return;
+    }
     end_notifiers(fs);
+    watchdog_free(fs->watchdog);
     if (fs->session) {
         fuse_session_unmount(fs->session);
         fuse_session_destroy(fs->session);

@@ -410,9 +410,10 @@ bool work_may_withdraw(const struct work *w)
     return w->state == WORK_QUEUED && !w->waiting.n;
 }
 
-void work_withdraw(struct fs_balancer *b, struct work *w)
+const struct error work_cancelled = {ECANCELED, "taken back before it was made"};
+
+void work_withdraw(struct fs_balancer *b, struct work *w, const struct error *why)
 {
-    const struct error err = {EINTR, "interrupted while it waited"};
     struct call_list nobody = {NULL, NULL, 0};
     struct work **at = &b->queue;
 
@@ -428,7 +429,7 @@ void work_withdraw(struct fs_balancer *b, struct work *w)
     w->silent = true;
     if (w->guarded)
         guard_refund(b->guard, w->guarded_pool.name, w->guarded, w->guarded_ms);
-    work_end(b, w, &err, &nobody);
+    work_end(b, w, why, &nobody);
     work_unref(b, w);
 }
 
@@ -445,7 +446,7 @@ static void keep_last_change(struct fs_balancer *b)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
-void work_audit(struct fs_balancer *b, const struct work *w)
+void work_audit(struct fs_balancer *b, const struct work *w, const char *hosts)
 {
     const struct audit_entry entry = {
         .when_ms = clock_real_ms(),
@@ -456,7 +457,7 @@ void work_audit(struct fs_balancer *b, const struct work *w)
         .n = w->n,
         .err = w->err,
         .took_ms = clock_now_ms() - w->queued_ms,
-        .hosts = b->view.all_hosts ? b->view.all_hosts : "",
+        .hosts = hosts,
     };
 
     audit_add(b->audit, &entry);
