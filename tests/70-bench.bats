@@ -66,3 +66,10 @@ setup()
     bench waste
     bench_in_lab wire
 }
+
+@test "HAProxy without a reload" {
+    lab up lb1:haproxy
+    lab sudo lb1 nopasswd
+    lab_env
+    HAPROXY_ROOT=$(lab root lb1) bench_in_lab runtime
+}
