@@ -377,9 +377,15 @@ bool balancer_end(struct fs_balancer *b)
 void balancer_free(struct fs_balancer *b)
 {
     struct bounce *bounce, *next;
+    struct retry *retry, *after;
 
     if (!b)
         return;
+    HASH_ITER(hh, b->retries, retry, after)
+    {
+        HASH_DEL(b->retries, retry);
+        free(retry);
+    }
     HASH_ITER(hh, b->bounces, bounce, next)
     {
         HASH_DEL(b->bounces, bounce);

@@ -76,6 +76,15 @@ struct bounce {
     UT_hash_handle hh;
 };
 
+/* An open was answered by ESTALE, since its node was gone; its thread looks it up again (bounce.c).
+ */
+struct retry {
+    pid_t tid;
+    uint32_t slot;   /* what it has found since; 0: nothing. Only compared */
+    int64_t when_ms; /* monotonic */
+    UT_hash_handle hh;
+};
+
 struct fs_balancer {
     struct fs *fs;
     uint32_t serial; /* 0: the root, which has no driver */
@@ -104,6 +113,7 @@ struct fs_balancer {
     size_t queued, running;
     struct work *adding, *deleting; /* by slot; deleting: of rename too, whose entry moves */
     struct bounce *bounces;
+    struct retry *retries;
     int64_t last_queued_ms, first_queued_ms; /* of those accepted; monotonic */
     bool hurry;                              /* somebody waits for what was accepted */
 

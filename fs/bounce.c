@@ -72,3 +72,48 @@ void bounce_reap(struct fs_balancer *b)
             bounce_drop(b, bounce);
     }
 }
+
+void bounce_found(struct fs_balancer *b, pid_t tid, uint32_t slot)
+{
+    struct retry *retry = NULL;
+
+    HASH_FIND(hh, b->retries, &tid, sizeof tid, retry);
+    if (retry)
+        retry->slot = slot;
+}
+
+/* Drops the record of the thread, and old ones. true: it has found the slot since. */
+static bool retry_take(struct fs_balancer *b, pid_t tid, uint32_t slot, int64_t now)
+{
+    struct retry *retry, *next;
+    bool found = false;
+
+    HASH_ITER(hh, b->retries, retry, next)
+    {
+        bool is_old = now - retry->when_ms > PATIENCE_MS;
+
+        if (!is_old && retry->tid != tid)
+            continue;
+        found |= !is_old && retry->slot == slot;
+        HASH_DEL(b->retries, retry);
+        free(retry);
+    }
+    return found;
+}
+
+bool bounce_open(struct fs_balancer *b, pid_t tid, uint32_t slot)
+{
+    int64_t now = clock_now_ms();
+    struct retry *retry;
+
+    if (!tid)
+        return false;
+    if (retry_take(b, tid, slot, now))
+        return true;
+    retry = calloc(1, sizeof *retry);
+    if (!retry)
+        return false;
+    *retry = (struct retry){.tid = tid, .when_ms = now};
+    HASH_ADD(hh, b->retries, tid, sizeof retry->tid, retry);
+    return false;
+}

@@ -134,14 +134,14 @@ static void on_interrupt(fuse_req_t req, void *arg)
     struct bounce *bounce;
 
     (void)pthread_mutex_lock(&b->lock);
-    bounce = bounce_find(b, fuse_req_ctx(req)->pid);
-    if (bounce)
-        bounce_drop(b, bounce);
     if (c->state != CALL_WAITING) {
         c->interrupted = true;
         (void)pthread_mutex_unlock(&b->lock);
         return;
     }
+    bounce = bounce_find(b, fuse_req_ctx(req)->pid);
+    if (bounce)
+        bounce_drop(b, bounce);
     (void)stop_waiting(c, &interrupted);
     (void)pthread_mutex_unlock(&b->lock);
     (void)fuse_reply_err(req, EINTR);

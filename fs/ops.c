@@ -112,6 +112,8 @@ void ops_entry(struct call *c, uint32_t slot, uint32_t dir)
 {
     struct fuse_entry_param e;
 
+    if (slot && c->b->retries)
+        bounce_found(c->b, fuse_req_ctx(c->req)->pid, slot);
     if (slot)
         attr_entry(c->b, slot, &e);
     else

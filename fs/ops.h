@@ -74,5 +74,9 @@ bool bounce_new(struct fs_balancer *b, pid_t tid, uint32_t dir, uint32_t slot, s
 void bounce_drop(struct fs_balancer *b, struct bounce *bounce);
 /* Those whose thread did not come again. */
 void bounce_reap(struct fs_balancer *b);
+/* An open finds its node gone. true: for the second time at once, though its thread found it there
+ * in between. false: the kernel is to look again. */
+bool bounce_open(struct fs_balancer *b, pid_t tid, uint32_t slot);
+void bounce_found(struct fs_balancer *b, pid_t tid, uint32_t slot);
 
 #endif

@@ -23,6 +23,22 @@ static void open_file(struct call *c)
     reply_open(c);
 }
 
+/* Its adding was refused: this is the answer to touch. Else the kernel looks again, but only once:
+ * what it found then and what is gone now was there when it was opened. With the lock. */
+static void open_gone(struct call *c)
+{
+    const struct note *note = inode_note(c->b->view.inodes, c->slot);
+
+    if (note && note->refused == work_cancelled.num) /* made, and removed at once */
+        open_file(c);
+    else if (note && note->refused)
+        ops_end(c, note->refused);
+    else if (bounce_open(c->b, fuse_req_ctx(c->req)->pid, c->slot))
+        open_file(c);
+    else
+        ops_end(c, ESTALE);
+}
+
 /* With the lock. */
 static void open_node(struct call *c, const struct inode *i)
 {
@@ -32,20 +48,16 @@ static void open_node(struct call *c, const struct inode *i)
         return;
     }
     if (i->flags & INODE_GONE) {
-        /* Its adding was refused: this is the answer to touch. Else the kernel looks again. */
-        const struct note *note = inode_note(c->b->view.inodes, c->slot);
-
-        ops_end(c, note && note->refused ? note->refused : ESTALE);
+        open_gone(c);
         return;
     }
     if (!(i->flags & INODE_ACCEPTED) && !c->work && !balancer_fresh(c->b, c, i->dir))
         return;
     i = ops_inode(c);
-    if (!i || i->flags & INODE_GONE) {
-        ops_end(c, ESTALE);
-        return;
-    }
-    open_file(c);
+    if (!i || i->flags & INODE_GONE)
+        open_gone(c);
+    else
+        open_file(c);
 }
 
 static void give_handle(struct call *c, struct handle *h)

@@ -20,12 +20,13 @@ teardown()
 }
 
 # A balancer `web` with two pools: app with three nodes, other with one.
+# ttl: its cache_ttl.
 mounted() # LATENCY [KEY: VALUE]...
 {
     printf '%s\n' 'app: ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]' 'other: ["10.0.0.9:80"]' >"$file"
     {
         echo "BALANCERS:"
-        printf '  web: {BACKEND: dummy, file: %s, log: %s, latency: %s, cache_ttl: 1h' "$file" "$log" "$1"
+        printf '  web: {BACKEND: dummy, file: %s, log: %s, latency: %s, cache_ttl: %s' "$file" "$log" "$1" "${ttl:-1h}"
         shift
         [ $# -eq 0 ] || printf ', %s' "$@"
         echo "}"
@@ -77,6 +78,27 @@ interrupted()
     sleep 0.3
     kill -TERM $!
     wait $! || true
+}
+
+# settled: nothing is on its way; what ls and stat say is what the balancer has.
+settled()
+{
+    local name
+    sync "$app/.nodes" || true
+    sync "$app/.nodes"
+    same_as_balancer
+    for name in 10.7.0.{1..5}:80; do
+        ! [ -e "$app/$name" ] || echo "$name"
+    done >seen
+    assert_equal "$(cat seen)" "$(balancer_has | grep '^10[.]7[.]')"
+}
+
+# races SEED WHAT -- KEY...
+races()
+{
+    timeout 90 python3 "$BATS_TEST_DIRNAME/races/races.py" "$app" 3 "$@" </dev/null
+    settled
+    mount_stop
 }
 
 @test "a sync that waits for a change which is taken back is answered" {
@@ -203,4 +225,25 @@ YAML
     wait $! || true
     mount_wait "$PID"
     grep -q 'apply app+10.0.0.4:80' "$log"
+}
+
+@test "sixteen at once on five names: a balancer that answers at once" {
+    mounted 0
+    races 1 signals
+}
+
+@test "sixteen at once on five names: lists, and 20 ms a change" {
+    mounted 20ms
+    races 2 lists signals
+}
+
+@test "sixteen at once on five names: changes that wait a little" {
+    mounted 5ms "commit_delay: 30ms"
+    races 3 lists signals
+}
+
+@test "sixteen at once on five names: without a cache" {
+    ttl=0
+    mounted 2ms
+    races 4 lists signals
 }
