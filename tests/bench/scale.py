@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # Size: a million nodes, a pool of 100,000, two hundred dead balancers, many hosts, and a hundred thousand changes.
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -107,14 +108,14 @@ exec unshare -m sh -c 'mount --bind "$1" "$2" && exec sh -c "$3"' - "%s/$2" "%s/
 
 def hosts():
     for command, what in (("true", "does nothing"), ("sleep 0.5", "takes 0.5 s")):
-        mounts, ways = {}, {}
-        for n in (1, 10, 50):
-            mounts[n] = many_hosts(n, command)
-            os.mkdir(mounts[n].path + "/web/app")
-            ways[n] = touching(mounts[n].path + "/web/app/")
-        medians = bench.rounds(5, ways, 25)
-        for mount in mounts.values():
-            mount.__exit__()
+        ways = {}
+        with contextlib.ExitStack() as mounts:
+            for n in (1, 10, 50):
+                mount = many_hosts(n, command)
+                mounts.push(mount)
+                os.mkdir(mount.path + "/web/app")
+                ways[n] = touching(mount.path + "/web/app/")
+            medians = bench.rounds(5, ways, 25)
         for n in (10, 50):
             bench.row("a touch on %d hosts against one; each of test and reload %s (all share this machine)" % (n, what),
                       bench.duration(medians[n]), bench.duration(medians[1]), "%.1f x" % (medians[n] / medians[1]),
