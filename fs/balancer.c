@@ -268,6 +268,8 @@ static void *worker_main(void *arg)
         else if (!b->queue && !b->waiting.first && !b->ending)
             (void)pthread_cond_wait(&b->wake, &b->lock);
     }
+    b->finished = true;
+    (void)pthread_cond_broadcast(&b->wake);
     (void)pthread_mutex_unlock(&b->lock);
     return NULL;
 }
@@ -276,7 +278,7 @@ void balancer_wake(struct fs_balancer *b)
 {
     if (!b->started && b->driver && !b->closed)
         b->started = pthread_create(&b->thread, NULL, worker_main, b) == 0;
-    (void)pthread_cond_signal(&b->wake);
+    (void)pthread_cond_broadcast(&b->wake);
 }
 
 /* ---- beginning and end -------------------------------------------------------------------- */
@@ -340,11 +342,18 @@ int64_t balancer_patience_ms(const struct fs_balancer *b)
 static bool joined(struct fs_balancer *b)
 {
     int64_t until = clock_now_ms() + (b->abandoned ? 0 : balancer_patience_ms(b));
-    struct timespec at = {until / 1000, until % 1000 * 1000000};
+    bool finished;
     char line[256];
 
-    if (pthread_clockjoin_np(b->thread, NULL, CLOCK_MONOTONIC, &at) == 0)
+    (void)pthread_mutex_lock(&b->lock);
+    while (!b->finished && clock_left_ms(until) > 0)
+        sleep_until(b, until);
+    finished = b->finished;
+    (void)pthread_mutex_unlock(&b->lock);
+    if (finished) {
+        (void)pthread_join(b->thread, NULL);
         return true;
+    }
     (void)snprintf(line, sizeof line, "%s: driver %s does not come back: it is left behind",
                    b->name, b->driver->name);
     if (!b->abandoned && fs_settings(b->fs)->log)
@@ -360,7 +369,7 @@ bool balancer_end(struct fs_balancer *b)
     (void)pthread_mutex_lock(&b->lock);
     b->ending = true;
     started = b->started;
-    (void)pthread_cond_signal(&b->wake);
+    (void)pthread_cond_broadcast(&b->wake);
     (void)pthread_mutex_unlock(&b->lock);
     if (started && !joined(b))
         return false;

@@ -98,7 +98,8 @@ struct fs_balancer {
     struct notifier *notifier;
 
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake; /* of the worker, and of whoever waits for its end */
+    bool finished;       /* the worker has come to its end */
     pthread_t thread;
     bool started, ending; /* ending: answers ESHUTDOWN from now on */
     bool closed;          /* the driver's handle is gone */
