@@ -95,7 +95,7 @@ static void mknod_in_pool(struct call *c)
     struct node node;
 
     if (name_is_control(c->name)) {
-        ops_end(c, EEXIST);
+        ops_end(c, strcmp(c->name, ".nodes") == 0 ? EEXIST : EPERM);
     } else if (node_parse(&node, c->name, &err) == 0) {
         make_node(c, &node);
     } else if (scratch_is_name(c->name)) {
