@@ -154,8 +154,10 @@ static int set_size(struct fs_balancer *b, uint32_t slot, struct inode *i, off_t
 
     if (i->kind == INODE_NODES)
         return 0; /* of the handle, if there is one: a truncation alone is no change */
+    if (i->kind == INODE_STATUS || i->kind == INODE_LOG)
+        return EPERM;
     if (size < 0 || (size_t)size > attr_size_max((enum inode_kind)i->kind))
-        return i->kind == INODE_STATUS || i->kind == INODE_LOG ? EPERM : EFBIG;
+        return EFBIG;
     if (size == 0 && !inode_note(b->view.inodes, slot))
         return 0;
     note = inode_note_need(b->view.inodes, slot);
