@@ -71,6 +71,7 @@ struct bounce {
     pid_t tid;
     uint32_t dir, slot; /* slot is pinned */
     struct work *work;  /* held */
+    int64_t seen_ms;    /* monotonic: when its thread was last heard of */
     bool walked;        /* it has looked the node up again: what comes now is the second UNLINK */
     bool overdue;       /* it is not waited for any more */
     UT_hash_handle hh;

@@ -11,7 +11,9 @@
 #include "fs/ops.h"
 #include <stdlib.h>
 
-#define PATIENCE_MS 1000
+/* Between the walk and its last step a thread may have to wait for the directory, behind others who
+ * wait for a listing. */
+#define PATIENCE_MS 60000
 
 void bounce_drop(struct fs_balancer *b, struct bounce *bounce)
 {
@@ -26,12 +28,14 @@ void bounce_drop(struct fs_balancer *b, struct bounce *bounce)
     free(bounce);
 }
 
-/* Its thread has had the time to come again, and another may have its number by now. */
+/* Its thread has had the time to come again, and another may have its number by now. Who waits
+ * for the work has not: it may have ended long before all of its transaction. */
 static bool is_old(const struct bounce *bounce)
 {
     const struct work *w = bounce->work;
+    int64_t since = w->ended_ms > bounce->seen_ms ? w->ended_ms : bounce->seen_ms;
 
-    return w->state == WORK_DONE && clock_now_ms() - w->ended_ms > PATIENCE_MS;
+    return w->state == WORK_DONE && w->refs == 1 && clock_now_ms() - since > PATIENCE_MS;
 }
 
 struct bounce *bounce_find(struct fs_balancer *b, pid_t tid)
@@ -40,8 +44,12 @@ struct bounce *bounce_find(struct fs_balancer *b, pid_t tid)
 
     if (tid)
         HASH_FIND(hh, b->bounces, &tid, sizeof tid, bounce);
-    if (!bounce || !is_old(bounce))
+    if (!bounce)
+        return NULL;
+    if (!is_old(bounce)) {
+        bounce->seen_ms = clock_now_ms();
         return bounce;
+    }
     bounce_drop(b, bounce);
     return NULL;
 }
