@@ -50,6 +50,7 @@ struct work {
     uint32_t to_dir; /* of a rename; pinned */
     char to_name[CALL_NAME_MAX];
     bool accepted;  /* with commit_delay: nobody waits */
+    bool unasked;   /* who asked for it waits for it no more */
     bool silent;    /* nothing to be done after all: no audit */
     size_t guarded; /* removals counted by the guard, at guarded_ms */
     int64_t guarded_ms;

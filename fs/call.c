@@ -109,7 +109,9 @@ static bool take_back(const struct call *c, const struct call_list *list, const 
 {
     struct work *w = c->work && list == &c->work->waiting ? c->work : NULL;
 
-    if (!w || !work_may_withdraw(w) || w->accepted)
+    if (w && (c->own || w->who.pid == fuse_req_ctx(c->req)->pid))
+        w->unasked = true;
+    if (!w || !w->unasked || !work_may_withdraw(w) || w->accepted)
         return false;
     work_withdraw(c->b, w, why);
     return true;

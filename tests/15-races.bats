@@ -172,6 +172,18 @@ races()
     mount_stop
 }
 
+@test "whoever waits for a change of somebody else does not take it back" {
+    mounted 800ms
+    touch "$MNT/web/other/10.0.9.1:80" &
+    sleep 0.2
+    python3 -c 'import os, sys; os.mknod(sys.argv[1])' "$app/10.0.0.4:80"
+    timeout 0.2 cat "$app/10.0.0.4:80" || true
+    poll_log 'op=touch .*10.0.0.4:80.*result=ok'
+    same_as_balancer
+    wait $!
+    mount_stop
+}
+
 @test "a list that comes out of a temporary directory" {
     mounted 0
     mkdir "$app/.partial"
