@@ -93,9 +93,14 @@ static void remove_node(struct call *c, uint32_t slot)
     }
     w = work_adding(b, slot);
     if (w && w->accepted && work_may_withdraw(w)) {
+        bool is_there = !(inode_at(b->view.inodes, slot)->flags & INODE_ADDING);
+
         work_withdraw(b, w, &work_cancelled);
-        ops_end(c, 0);
-        return;
+        if (!is_there) {
+            ops_end(c, 0);
+            return;
+        }
+        w = NULL; /* a list has brought it meanwhile */
     }
     if (w) {
         b->hurry = true;

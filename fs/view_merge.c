@@ -64,6 +64,13 @@ struct arrays {
     uint32_t n;
 };
 
+/* A node that somebody is adding here may have come in another way. */
+static void is_there(struct merge *m, uint32_t slot)
+{
+    if (inode_at(m->v->inodes, slot)->flags & INODE_ADDING)
+        view_flag(m->v, slot, 0, INODE_ADDING | INODE_ACCEPTED);
+}
+
 static bool is_same(struct merge *m, const struct dir *d, size_t pool)
 {
     size_t j = 0, n = listing_node_count(m->l, pool);
@@ -75,6 +82,7 @@ static bool is_same(struct merge *m, const struct dir *d, size_t pool)
         if (order > 0 || (order < 0 && !stays(have)))
             return false;
         if (order == 0) {
+            is_there(m, d->by_name[i]);
             have->hosts = host_set(m, listing_node_hosts(m->l, pool, j));
             j++;
         }
@@ -137,6 +145,7 @@ static bool walk(struct merge *m, uint32_t dir, size_t pool, struct arrays *out)
                         : strcmp(inode_name(have), listing_node_name(m->l, pool, j));
 
         if (order == 0) {
+            is_there(m, d->by_name[i]);
             inode_at(m->v->inodes, d->by_name[i])->hosts =
                 host_set(m, listing_node_hosts(m->l, pool, j));
             out->by_name[out->n++] = d->by_name[i++];

@@ -186,6 +186,8 @@ static void end_add(struct fs_balancer *b, struct work *w, bool done)
             need_node(b, w->dir, w->one[0].node.name);
         return;
     }
+    if (!done && !(i->flags & INODE_ADDING)) /* it came in another way meanwhile */
+        return;
     if (done) {
         view_flag(&b->view, w->slot, 0, INODE_ADDING | INODE_ACCEPTED);
         inode_at(b->view.inodes, i->dir)->entries->nodes_changed = now_ns();
@@ -306,6 +308,17 @@ static void written_at(struct fs_balancer *b, struct dir *d, int64_t now)
         note->at = now;
 }
 
+/* Somebody may be adding the same node, whose change has not begun. */
+static void bring_node(struct fs_balancer *b, uint32_t dir, const char *name)
+{
+    uint32_t slot = view_find(&b->view, dir, name);
+
+    if (!slot)
+        (void)view_add(&b->view, dir, INODE_NODE, name, 0, now_ns());
+    else if (inode_at(b->view.inodes, slot)->flags & INODE_ADDING)
+        view_flag(&b->view, slot, 0, INODE_ADDING | INODE_ACCEPTED);
+}
+
 /* The pool is what the list says; the kernel has to ask for what came and went. */
 static void end_nodes(struct fs_balancer *b, struct work *w, bool done)
 {
@@ -317,8 +330,8 @@ static void end_nodes(struct fs_balancer *b, struct work *w, bool done)
         const struct change *c = &w->changes[i];
         uint32_t slot = view_find(&b->view, w->dir, c->node.name);
 
-        if (c->kind == ADD_NODE && !slot)
-            (void)view_add(&b->view, w->dir, INODE_NODE, c->node.name, 0, now_ns());
+        if (c->kind == ADD_NODE)
+            bring_node(b, w->dir, c->node.name);
         if (c->kind == DELETE_NODE && slot &&
             !(inode_at(b->view.inodes, slot)->flags & INODE_ADDING))
             view_remove(&b->view, slot, now_ns());

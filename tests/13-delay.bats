@@ -242,3 +242,23 @@ PY
     listed a:80 b:80 c:80
     mount_stop
 }
+
+@test "a node that a list has brought meanwhile is removed at the balancer, not only its addition" {
+    delayed 1h 'latency: 700ms'
+    printf 'x:80\n' | tee "$app/.nodes" >/dev/null &
+    writer=$!
+    for ((i = 0; i < 200; i++)); do
+        ! grep -q 'changes_running: 1' "$MNT/web/.status" || break
+        sleep 0.02
+    done
+    touch "$app/x:80"
+    wait $writer
+    listed x:80
+    rm "$app/x:80"
+    listed '*'
+    sync "$app"
+    listed '*'
+    run cat "$kept"
+    refute_output --partial x:80
+    mount_stop
+}
