@@ -359,13 +359,6 @@ void reply_buf(struct call *c, const char *data, size_t len)
     call_free(c);
 }
 
-void reply_write(struct call *c, size_t n)
-{
-    disarm(c);
-    (void)fuse_reply_write(c->req, n);
-    call_free(c);
-}
-
 void reply_xattr(struct call *c, size_t n)
 {
     disarm(c);

@@ -101,7 +101,6 @@ void reply_entry(struct call *c, const struct fuse_entry_param *e);
 void reply_attr(struct call *c, const struct stat *st, double timeout);
 void reply_open(struct call *c);
 void reply_buf(struct call *c, const char *data, size_t len);
-void reply_write(struct call *c, size_t n);
 void reply_xattr(struct call *c, size_t n);
 
 #endif

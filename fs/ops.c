@@ -42,6 +42,17 @@ struct inode *ops_inode(const struct call *c)
     return inode_at(c->b->view.inodes, c->slot);
 }
 
+bool ops_begin(struct call *c)
+{
+    if (!call_keep(c))
+        return false;
+    (void)pthread_mutex_lock(&c->b->lock);
+    if (!c->own)
+        return true;
+    ops_end(c, c->work->err.num);
+    return false;
+}
+
 void ops_end(struct call *c, int num)
 {
     (void)pthread_mutex_unlock(&c->b->lock);

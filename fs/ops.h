@@ -17,6 +17,9 @@ struct inode *ops_inode(const struct call *c);
 void ops_refuse(struct call *c, const char *operation, const struct error *err);
 void ops_refuse_for(struct call *c, const char *operation, const struct who *who,
                     const struct error *err);
+/* For a change that waits for its own work: keeps the call and takes the lock. false: it was
+ * answered, with what became of the work, or goes on later: return at once. */
+bool ops_begin(struct call *c);
 /* Releases the lock and answers. */
 void ops_end(struct call *c, int num);
 /* An entry of slot, or that there is none (slot 0, in directory dir). Releases the lock. */

@@ -139,14 +139,9 @@ static void do_unlink(struct call *c)
     const struct inode *i;
     uint32_t slot;
 
-    if (!call_keep(c))
+    if (!ops_begin(c))
         return;
-    (void)pthread_mutex_lock(&c->b->lock);
     i = ops_inode(c);
-    if (c->own) {
-        ops_end(c, c->work->err.num);
-        return;
-    }
     if (!i || second_time(c)) {
         if (!i)
             ops_end(c, ENOENT);
@@ -245,14 +240,9 @@ static void do_rmdir(struct call *c)
     const struct inode *i;
     uint32_t slot;
 
-    if (!call_keep(c))
+    if (!ops_begin(c))
         return;
-    (void)pthread_mutex_lock(&c->b->lock);
     i = ops_inode(c);
-    if (c->own) {
-        ops_end(c, c->work->err.num);
-        return;
-    }
     slot = i ? view_find(&c->b->view, c->slot, c->name) : 0;
     if (!c->b->serial)
         ops_end(c, EPERM);

@@ -201,15 +201,10 @@ static void do_rename(struct call *c)
     struct move m = {.c = c};
     const struct inode *dir;
 
-    if (!call_keep(c))
+    if (!ops_begin(c))
         return;
-    (void)pthread_mutex_lock(&c->b->lock);
     dir = ops_inode(c);
     m.to_dir = inode_at(c->b->view.inodes, c->to_slot);
-    if (c->own) {
-        ops_end(c, c->work->err.num);
-        return;
-    }
     if (!dir || !m.to_dir || dir->flags & INODE_GONE || m.to_dir->flags & INODE_GONE) {
         ops_end(c, ENOENT);
     } else if (dir->kind == INODE_TOP || m.to_dir->kind == INODE_TOP) {
