@@ -86,7 +86,7 @@ take_lines()
             done
         } >"$job/new/$n" || return 1
         if [ "$left" -gt 0 ]; then
-            # A builtin may not say why.
+            # A builtin may not give the reason.
             printf '%s\n' "$line" | cat >>"$job/new/$n" || return 1
             break
         fi

@@ -126,7 +126,8 @@ agent_start()
 @test "an agent that is silent, rude or gone does not hold up a login" {
     export SSH_AUTH_SOCK=$PWD/agent
     for rude in 'sleep 30' 'printf "\377\377\377\377"' 'printf "\0\0\0\5\14\0\0\0\11"; sleep 30' 'printf "\0\0\0\1\5"'; do
-        socat UNIX-LISTEN:agent,fork,unlink-early "SYSTEM:$rude" 3>&- &
+        # timeout passes the signal on to all that socat has started.
+        timeout 30 socat UNIX-LISTEN:agent,fork,unlink-early "SYSTEM:$rude" 3>&- &
         agent=$!
         poll test -S agent
         run remote web1 password_file="$PASSWORD_FILE" connect_timeout=4s -- 'id -un'

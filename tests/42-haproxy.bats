@@ -36,7 +36,6 @@ setup()
 
 teardown()
 {
-    # The shell of the lab is replaced by what it runs.
     [ ! -e "$BATS_TEST_TMPDIR/pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/pid")"
 }
 
@@ -254,7 +253,8 @@ app/$NODE_n3"
     # Answers when told.
     printf '#!/bin/sh\nwhile [ ! -e %s/go ]; do sleep 0.1; done\nprintf "HTTP/1.0 200 OK\\r\\n\\r\\nslow\\n"\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/slow"
     chmod +x "$BATS_TEST_TMPDIR/slow"
-    lab run timeout 60 socat TCP-LISTEN:9000,bind=10.77.0.1,fork,reuseaddr EXEC:"$BATS_TEST_TMPDIR/slow" >/dev/null 2>&1 3>&- &
+    # Not the function lab: its shell would be what the pid is of.
+    "$BATS_TEST_DIRNAME/lab" run timeout 60 socat TCP-LISTEN:9000,bind=10.77.0.1,fork,reuseaddr EXEC:"$BATS_TEST_TMPDIR/slow" >/dev/null 2>&1 3>&- &
     echo $! >"$BATS_TEST_TMPDIR/pid"
     poll lab run bash -c 'exec 3<>/dev/tcp/10.77.0.1/9000'
     only h1
