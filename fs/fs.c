@@ -52,6 +52,7 @@ struct fs *fs_new(const struct fs_settings *settings, struct error *err)
     (void)pthread_mutex_init(&fs->changing, NULL);
     (void)pthread_rwlock_init(&fs->table, NULL);
     fs->watchdog = watchdog_new(look, fs);
+    fs->device = -1;
     fs->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     fs->at = calloc(8, sizeof *fs->at);
     fs->size = 8;

@@ -10,6 +10,7 @@ struct fs {
     struct fs_settings settings;
     struct fuse_session *session; /* NULL while not mounted */
     char *mountpoint;
+    int device;                /* /dev/fuse once more, see session.c; -1: not mounted */
     atomic_bool answered_init; /* init_reply.c */
     int stop;                  /* eventfd: readable once fs_stop was called */
     atomic_bool ended;         /* every balancer has, and its driver is closed */

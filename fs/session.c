@@ -12,7 +12,26 @@
 #include <unistd.h>
 
 #define AFTER_MS 50  /* so long nobody has asked anything more */
+#define HIGH 64      /* a descriptor above those that libfuse opens */
 #define REST_MS 2000 /* so long at most that goes on after the balancers have ended */
+
+/* auto_unmount: fusermount3 waits for the end of a socket, and unmounts what answers ENOTCONN then.
+ * When a process is killed, Linux releases the files of its highest descriptors first. The socket's
+ * is above that of /dev/fuse, so fusermount3 may look while the connection still is one, gets
+ * ECONNABORTED when it ends, and leaves a dead mount. Another descriptor, above the socket's, lets
+ * /dev/fuse go first. */
+static void hold_device(struct fs *fs)
+{
+    fs->device = fcntl(fuse_session_fd(fs->session), F_DUPFD_CLOEXEC, HIGH);
+}
+
+static void unmount(struct fs *fs)
+{
+    if (fs->device >= 0)
+        (void)close(fs->device);
+    fs->device = -1;
+    fuse_session_unmount(fs->session);
+}
 
 int fs_mount(struct fs *fs, const char *mountpoint, char **fuse_argv, struct error *err)
 {
@@ -28,9 +47,10 @@ int fs_mount(struct fs *fs, const char *mountpoint, char **fuse_argv, struct err
     if (!fs->session || !fs->mountpoint)
         return error_set(err, EINVAL, "the mount options are not what libfuse takes");
     if (fuse_session_mount(fs->session, mountpoint) == 0) {
+        hold_device(fs);
         if (init_reply_set(fs) == 0)
             return 0;
-        fuse_session_unmount(fs->session);
+        unmount(fs);
     }
     fuse_session_destroy(fs->session);
     fs->session = NULL;
@@ -167,13 +187,13 @@ void fs_free(struct fs *fs)
     if (!end_all(fs)) {
         /* Its thread uses all of this, until the process has ended. */
         if (fs->session)
-            fuse_session_unmount(fs->session);
+            unmount(fs);
         return;
     }
     end_notifiers(fs);
     watchdog_free(fs->watchdog);
     if (fs->session) {
-        fuse_session_unmount(fs->session);
+        unmount(fs);
         fuse_session_destroy(fs->session);
         fs->session = NULL;
     }
