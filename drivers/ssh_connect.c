@@ -98,6 +98,7 @@ static int lookup_start(struct lookup *l)
 static const struct addrinfo *lookup_wait(const struct ssh *s, struct lookup *l, struct error *err)
 {
     struct pollfd fds[2] = {{l->done, POLLIN, 0}};
+    uint64_t one;
 
     if (remote_wait(&s->base, fds, 1, s->deadline, err) != 0) {
         if (err->num == ETIMEDOUT)
@@ -105,6 +106,8 @@ static const struct addrinfo *lookup_wait(const struct ssh *s, struct lookup *l,
                             s->base.host, l->host);
         return NULL;
     }
+    /* What the thread wrote before is seen after this. */
+    (void)!read(l->done, &one, sizeof one);
     if (l->failed)
         (void)error_set(err, EHOSTUNREACH, "%s: no address for %s: %s", s->base.host, l->host,
                         gai_strerror(l->failed));

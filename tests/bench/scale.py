@@ -110,13 +110,13 @@ def hosts():
     for command, what in (("true", "does nothing"), ("sleep 0.5", "takes 0.5 s")):
         ways = {}
         with contextlib.ExitStack() as mounts:
-            for n in (1, 10, 50):
+            for n in (1, 3, 10, 50):
                 mount = many_hosts(n, command)
                 mounts.push(mount)
                 os.mkdir(mount.path + "/web/app")
                 ways[n] = touching(mount.path + "/web/app/")
             medians = bench.rounds(5, ways, 25)
-        for n in (10, 50):
+        for n in (3, 10, 50):
             bench.row("a touch on %d hosts against one; each of test and reload %s (all share this machine)" % (n, what),
                       bench.duration(medians[n]), bench.duration(medians[1]), "%.1f x" % (medians[n] / medians[1]),
                       "2 x at most" if n == 50 else "")
