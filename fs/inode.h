@@ -25,12 +25,13 @@ enum inode_kind {
 enum { SLOT_TOP = 1, SLOT_STATUS = 2, SLOT_LOG = 3, SLOT_FIRST = 4 };
 
 enum inode_flags {
-    INODE_ADDING = 1,    /* not on the balancer yet: positive to lookup, hidden from readdir */
-    INODE_DELETING = 2,  /* on the balancer still */
-    INODE_ACCEPTED = 4,  /* the two above, with commit_delay: shown as if it had happened */
-    INODE_GONE = 8,      /* in no directory any more; kept while somebody knows the number */
-    INODE_NOTED = 16,    /* there is a struct note */
-    INODE_LONG_NAME = 32 /* name.far is set, not name.near */
+    INODE_ADDING = 1,     /* not on the balancer yet: positive to lookup, hidden from readdir */
+    INODE_DELETING = 2,   /* on the balancer still */
+    INODE_ACCEPTED = 4,   /* the two above, with commit_delay: shown as if it had happened */
+    INODE_GONE = 8,       /* in no directory any more; kept while somebody knows the number */
+    INODE_NOTED = 16,     /* there is a struct note */
+    INODE_LONG_NAME = 32, /* name.far is set, not name.near */
+    INODE_LOST = 64       /* of DELETING: the last listing had it not; it goes with its change */
 };
 
 #define INODE_NEAR 24

@@ -50,9 +50,12 @@ static bool node_is_there(struct call *c)
         return true;
     }
     if (work_may_withdraw(w)) {
+        bool lost = i->flags & INODE_LOST;
+
         work_withdraw(c->b, w, &work_cancelled);
-        ops_entry(c, slot, c->slot);
-        return true;
+        if (!lost)
+            ops_entry(c, slot, c->slot);
+        return !lost; /* somebody else has deleted it: it has to be added again */
     }
     c->b->hurry = true;
     call_wait_work(c, w);

@@ -67,8 +67,18 @@ struct arrays {
 /* A node that somebody is adding here may have come in another way. */
 static void is_there(struct merge *m, uint32_t slot)
 {
-    if (inode_at(m->v->inodes, slot)->flags & INODE_ADDING)
+    struct inode *i = inode_at(m->v->inodes, slot);
+
+    i->flags &= (uint8_t)~INODE_LOST;
+    if (i->flags & INODE_ADDING)
         view_flag(m->v, slot, 0, INODE_ADDING | INODE_ACCEPTED);
+}
+
+/* What is being deleted is hidden or leaves soon; whoever takes that back must not find it. */
+static void is_lost(struct inode *i)
+{
+    if (i->flags & INODE_DELETING)
+        i->flags |= INODE_LOST;
 }
 
 static bool is_same(struct merge *m, const struct dir *d, size_t pool)
@@ -81,6 +91,8 @@ static bool is_same(struct merge *m, const struct dir *d, size_t pool)
 
         if (order > 0 || (order < 0 && !stays(have)))
             return false;
+        if (order < 0)
+            is_lost(have);
         if (order == 0) {
             is_there(m, d->by_name[i]);
             have->hosts = host_set(m, listing_node_hosts(m->l, pool, j));
@@ -118,6 +130,7 @@ static void keep_or_drop(struct merge *m, struct dir *d, uint32_t slot, struct a
     struct inode *i = inode_at(m->v->inodes, slot);
 
     if (stays(i)) {
+        is_lost(i);
         out->by_name[out->n++] = slot;
         return;
     }
@@ -215,6 +228,12 @@ static bool merge_pools(struct merge *m)
     return true;
 }
 
+static void lose_nodes(struct merge *m, const struct dir *pool)
+{
+    for (uint32_t i = 0; i < pool->n; i++)
+        is_lost(inode_at(m->v->inodes, pool->by_name[i]));
+}
+
 static void drop_pools(struct merge *m)
 {
     const struct dir *top = inode_at(m->v->inodes, SLOT_TOP)->entries;
@@ -227,8 +246,13 @@ static void drop_pools(struct merge *m)
 
         while (p > 0 && (order = strcmp(listing_pool_name(m->l, p - 1), inode_name(have))) > 0)
             p--;
-        if ((p > 0 && order == 0) || stays(have))
+        if (p > 0 && order == 0)
             continue;
+        if (stays(have)) {
+            if (have->kind == INODE_POOL)
+                lose_nodes(m, have->entries);
+            continue;
+        }
         for (uint32_t n = 0; n < have->entries->n; n++)
             tell_gone(m, inode_at(m->v->inodes, have->entries->by_name[n]));
         tell_gone(m, have);

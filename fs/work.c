@@ -210,7 +210,7 @@ static void end_delete(struct fs_balancer *b, struct work *w, bool done)
             forget_node(b, w->dir, w->one[0].node.name);
         return;
     }
-    if (done) {
+    if (done || i->flags & INODE_LOST) {
         tell_unasked(b, w, i->dir, inode_name(i));
         view_remove(&b->view, w->slot, now_ns());
         return;
@@ -275,7 +275,7 @@ static void end_rename(struct fs_balancer *b, struct work *w, bool done)
     if (to->kind == INODE_POOL && node_parse(&node, w->to_name, &ignored) == 0)
         kind = INODE_NODE;
 
-    view_flag(&b->view, w->slot, 0, INODE_DELETING);
+    view_flag(&b->view, w->slot, 0, INODE_DELETING | INODE_LOST);
     if (done)
         moved(b, w, kind);
 }
@@ -317,6 +317,8 @@ static void bring_node(struct fs_balancer *b, uint32_t dir, const char *name)
         (void)view_add(&b->view, dir, INODE_NODE, name, 0, now_ns());
     else if (inode_at(b->view.inodes, slot)->flags & INODE_ADDING)
         view_flag(&b->view, slot, 0, INODE_ADDING | INODE_ACCEPTED);
+    else
+        view_flag(&b->view, slot, 0, INODE_LOST);
 }
 
 /* The pool is what the list says; the kernel has to ask for what came and went. */

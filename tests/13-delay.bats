@@ -33,7 +33,7 @@ BALANCERS:
     fail_file: $fail
     fail_calls: [apply]
     refuse: ["10.6.6.6:80"]
-    cache_ttl: 1h
+    cache_ttl: ${ttl:-1h}
     commit_delay: $1
     pools: {app: ["a:80", "b:80"], spare: []}
 $(printf '    %s\n' "${@:2}")
@@ -260,5 +260,34 @@ PY
     listed '*'
     run cat "$kept"
     refute_output --partial x:80
+    mount_stop
+}
+
+@test "a node that somebody else has deleted meanwhile: touch adds it again, a refused rm does not bring it back" {
+    ttl=100ms delayed 1h
+    for way in 'app: ["b:80"]' ''; do
+        printf 'app: ["a:80", "b:80"]\n' >"$kept"
+        sleep 0.2
+        listed a:80 b:80
+        rm "$app/a:80"
+        printf '%s\n' "${way:-spare: []}" >"$kept"
+        sleep 0.2
+        ls "$app" "$MNT/web" >/dev/null
+        touch "$app/a:80"
+        sync "$app"
+        run cat "$kept"
+        assert_output --partial a:80
+        sleep 0.2
+        [ -f "$app/a:80" ]
+    done
+    rm "$app/a:80"
+    printf 'app: ["b:80"]\n' >"$kept"
+    sleep 0.2
+    listed b:80
+    echo EBUSY >"$fail"
+    run sync "$app"
+    assert_failure
+    listed b:80
+    [ ! -e "$app/a:80" ]
     mount_stop
 }
