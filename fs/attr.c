@@ -131,6 +131,26 @@ void attr_no_entry(const struct fs_balancer *b, uint32_t dir, struct fuse_entry_
     e->entry_timeout = entry_timeout(b, dir, fs_settings(b->fs)->negative_timeout);
 }
 
+void attr_made_by(struct fs_balancer *b, uint32_t slot, uid_t uid)
+{
+    const struct inode *i = inode_at(b->view.inodes, slot);
+    const struct note *given = inode_note(b->view.inodes, i->dir);
+    bool is_scratch = i->kind == INODE_SCRATCH || i->kind == INODE_SCRATCH_DIR;
+    struct note *note;
+
+    if (given && !given->has_uid && !given->has_gid && !given->has_mode)
+        given = NULL;
+    if (!given && (!is_scratch || uid == 0))
+        return;
+    note = inode_note_need(b->view.inodes, slot);
+    if (!note)
+        return;
+    note->has_uid = uid != 0 || given->has_uid;
+    note->uid = uid ? uid : given->uid;
+    note->has_gid = given && given->has_gid;
+    note->gid = note->has_gid ? given->gid : 0;
+}
+
 /* ---- setting ------------------------------------------------------------------------------ */
 
 static void set_times(int64_t changed, struct note *note, const struct stat *attr, int to_set)

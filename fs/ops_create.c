@@ -30,6 +30,7 @@ static void make_scratch(struct call *c, enum inode_kind kind)
     }
     note->mode = c->mode & 07777;
     note->has_mode = true;
+    attr_made_by(b, slot, fuse_req_ctx(c->req)->uid);
     ops_entry(c, slot, c->slot);
 }
 
@@ -88,6 +89,7 @@ static void make_node(struct call *c, const struct node *node)
     w->one[0] = (struct change){ADD_NODE, w->pool, *node};
     w->n = 1;
     w->accepted = accepted;
+    attr_made_by(b, slot, w->who.uid);
     work_queue(b, w);
     ops_entry(c, slot, c->slot);
 }

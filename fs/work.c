@@ -1,5 +1,6 @@
 /* A change from its queue to its end: what it does to the view meanwhile, and who is told. */
 #include "drivers/clock.h"
+#include "fs/attr.h"
 #include "fs/balancer.h"
 #include "fs/fs_impl.h"
 #include <assert.h>
@@ -234,6 +235,7 @@ static void end_mkdir(struct fs_balancer *b, const struct work *w, bool done)
         return;
     i->entries->exists = true;
     b->view.pools++;
+    attr_made_by(b, slot, w->who.uid);
     tell_unasked(b, w, SLOT_TOP, w->pool.name);
 }
 

@@ -165,9 +165,7 @@ $BEN $OPS 775"
 @test "a chmod, chown of an entry is remembered and obeyed until unmount" {
     mounted -o allow_other
     chown "$BEN" "$MNT/plain/app"
-    # What one makes belongs to the owner of the balancer, as all nodes do.
-    may "$BEN" sh -c ': >"$1"' sh "$MNT/plain/app/b:80"
-    assert_equal "$(stat -c %U "$MNT/plain/app/b:80")" root
+    may "$BEN" touch "$MNT/plain/app/b:80"
     may "$BEN" chmod 700 "$MNT/plain/app"
     may_not "$ANN" ls "$MNT/plain/app"
     chmod 777 "$MNT/plain/app"
@@ -176,5 +174,55 @@ $BEN $OPS 775"
     mount_stop
     mounted -o allow_other
     assert_equal "$(stat -c '%U %a' "$MNT/plain/app")" "root 755"
+    mount_stop
+}
+
+@test "who was given a pool or a balancer can work there as elsewhere: what one makes there is one's own" {
+    mounted -o allow_other
+    pool=$MNT/plain/app
+    chown "$BEN:$OPS" "$pool"
+    for _ in 1 2; do
+        may "$BEN" touch "$pool/b:80"
+        may "$BEN" touch -d 2020-01-01 "$pool/b:80"
+        may "$BEN" chmod 640 "$pool/b:80"
+    done
+    assert_equal "$(stat -c '%U %G %a' "$pool/b:80" "$pool/a:80")" "$BEN $OPS 640
+root root 644"
+    # What was there before is whose it was; root makes things for the owner.
+    may_not "$BEN" touch "$pool/a:80"
+    touch "$pool/r:80"
+    may "$BEN" touch "$pool/r:80"
+    may_not "$ANN" touch "$pool/c:80"
+    chmod 777 "$pool"
+    may "$ANN" touch "$pool/c:80"
+    assert_equal "$(stat -c '%U %G' "$pool/c:80")" "$ANN $OPS"
+    chown "$ANN" "$MNT/plain"
+    may "$ANN" mkdir "$MNT/plain/hers"
+    may "$ANN" touch "$MNT/plain/hers/a:80"
+    may_not "$BEN" touch "$MNT/plain/hers/b:80"
+    mount_stop
+}
+
+@test "tools with temporaries work for a member of the group, and twice without a word" {
+    mounted -o allow_other
+    from=$MOUNT_DIR/from
+    mkdir "$from"
+    echo "rack 7" >"$from/b:80"
+    touch -d 2020-01-01 "$from/b:80" "$from/c:80"
+    chmod -R a+rX "$from"
+    for way in 'rsync -rtO' 'rsync -rtO --partial-dir=.rsync-partial' 'rsync -rtO --delay-updates'; do
+        # shellcheck disable=SC2086  # words are what is wanted
+        may "$BEN" $way "$from/" "$MNT/ops/app/"
+        # shellcheck disable=SC2086
+        run may "$BEN" $way -i "$from/" "$MNT/ops/app/"
+        assert_success
+        assert_output ""
+        assert_equal "$(cat "$MNT/ops/app/b:80")" "rack 7"
+        rm "$MNT/ops/app/b:80" "$MNT/ops/app/c:80"
+    done
+    may "$BEN" mkdir -m 700 "$MNT/ops/app/.lock"
+    may "$BEN" sh -c 'umask 077; echo d:80 >"$1/.list" && chmod 600 "$1/.list" && mv "$1/.list" "$1/.nodes"' sh "$MNT/ops/app"
+    may "$BEN" rmdir "$MNT/ops/app/.lock"
+    assert_equal "$(ls -A "$MNT/ops/app")" d:80
     mount_stop
 }
