@@ -14,8 +14,14 @@ static bool wants_to_write(const struct call *c)
     return (c->fi.flags & O_ACCMODE) != O_RDONLY;
 }
 
+/* With the lock. */
 static void open_file(struct call *c)
 {
+    const struct stat empty = {.st_size = 0};
+
+    /* The kernel leaves it to open, and sends no SETATTR. */
+    if (c->fi.flags & O_TRUNC)
+        (void)attr_set(c->b, c->slot, &empty, FUSE_SET_ATTR_SIZE);
     (void)pthread_mutex_unlock(&c->b->lock);
     c->fi.fh = 0;
     c->fi.keep_cache = 1;

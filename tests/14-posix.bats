@@ -240,6 +240,12 @@ time.sleep(0.02)
 with open("p/b:80", "w") as f:
     f.write("x")
 is_(os.stat("p/b:80").st_mtime_ns > before, True, "a write moves the time")
+for path in "p/b:80", "p/.tmp":
+    for text in "a long text", "short", "longer", "":
+        with open(path, "w") as f:
+            f.write(text)
+        is_((open(path).read(), os.stat(path).st_size), (text, len(text)), "written again: " + path)
+os.unlink("p/.tmp")
 v = os.statvfs("p")
 is_(v.f_namemax >= 259, True, "longest name")
 is_(os.access("p", os.R_OK | os.W_OK | os.X_OK), True, "access")
