@@ -81,7 +81,7 @@ void attr_fill(const struct fs_balancer *b, uint32_t slot, struct stat *st)
     st->st_mtim = st->st_atim = from_ns(changed);
     if (note)
         fill_note(note, changed, st);
-    st->st_ctim = st->st_mtim;
+    st->st_ctim = from_ns(note && note->set_at > changed ? note->set_at : changed);
     if (!inode_is_dir(i))
         st->st_size = size_of(b, slot, i);
     st->st_blocks = (st->st_size + 511) / 512;
@@ -191,8 +191,10 @@ static int set_size(struct fs_balancer *b, uint32_t slot, struct inode *i, off_t
     note->text.len = (size_t)size;
     if (note->text.data)
         note->text.data[size] = '\0';
-    if (note->has_times)
-        note->mtime = from_ns(now_ns());
+    if ((size_t)size == len)
+        return 0;
+    i->seen = now_ns();
+    note->has_times = false;
     return 0;
 }
 
@@ -220,6 +222,7 @@ int attr_set(struct fs_balancer *b, uint32_t slot, const struct stat *attr, int 
         return 0;
     if (!note)
         return (to_set & now) == now ? 0 : ENOMEM;
+    note->set_at = now_ns();
     if (to_set & times)
         set_times(changed_at(b, i), note, attr, to_set);
     if (to_set & FUSE_SET_ATTR_MODE)

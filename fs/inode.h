@@ -60,7 +60,8 @@ struct note {
     uid_t uid;
     gid_t gid;
     bool has_times, has_mode, has_uid, has_gid;
-    int64_t at; /* when the times were set, ns: a directory that changed later shows that */
+    int64_t at;     /* when the times were set, ns: a directory that changed later shows that */
+    int64_t set_at; /* when any of these was set last, ns: the ctime */
     struct buf text;
     int refused; /* errno of its adding: the answer to the open that comes after it */
 };
