@@ -24,7 +24,6 @@ struct fs_settings {
     mode_t umask;
     double entry_timeout, attr_timeout, negative_timeout; /* seconds */
     enum fs_unlink unlink;
-    bool debug;
     bool read_only; /* -o ro: EROFS for every change */
     /* Called for each audit line and message, from any thread: to syslog, journal or stderr. */
     void (*log)(int priority, const char *line);

@@ -14,6 +14,7 @@ struct parse {
     struct error *err;
     char *fsname;
     bool allows_others;
+    bool debug;          /* libfuse prints what the kernel asks */
     bool is_helper;      /* called by mount(8) as mount.balancerfs, whose flags are others */
     bool takes_argument; /* the last flag's is next */
     bool action_given;
@@ -109,7 +110,7 @@ static int read_ours(struct parse *p, const char *text)
         free(p->fsname);
         p->fsname = strdup(text + 7);
     } else {
-        s->debug = p->a->foreground = true;
+        p->debug = p->a->foreground = true;
     }
     return result;
 }
@@ -170,7 +171,7 @@ static int read_flag(struct parse *p, const char *text)
     if (!text[1] || strspn(text + 1, "fd") != strlen(text + 1))
         return read_action(p, text);
     p->a->foreground = true;
-    p->a->settings.debug |= strchr(text, 'd') != NULL;
+    p->debug |= strchr(text, 'd') != NULL;
     return 0;
 }
 
@@ -271,6 +272,8 @@ static int add_fuse_options(const struct parse *p, struct fuse_args *fuse)
         result = fuse_opt_add_opt_escaped(&list, fsname);
     if (result == 0 && p->allows_others)
         result = fuse_opt_add_opt(&list, "default_permissions");
+    if (result == 0 && p->debug)
+        result = fuse_opt_add_arg(fuse, "-d");
     if (result == 0)
         result = fuse_opt_add_arg(fuse, "-o");
     if (result == 0)

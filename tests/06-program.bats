@@ -276,6 +276,16 @@ long-name  -     pools  FAILED  dummy: get_pools fails as it was told to"
     assert_output --partial "Read-only file system"
 }
 
+@test "-d and -o debug stay, and print what the kernel asks" {
+    for option in -d -odebug; do
+        "$BUILD/balancerfs" "$option" config.yaml mnt 2>said 3>&- &
+        soon test -d mnt/web
+        umount mnt
+        wait $!
+        grep -q "opcode: LOOKUP" said
+    done
+}
+
 options=rw,allow_other,nofail,_netdev,noauto,x-systemd.automount,x-anything=1,relatime,user
 
 # mount(8) looks for programs where they are installed: in a mount namespace of its own it is.
