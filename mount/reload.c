@@ -95,6 +95,7 @@ static size_t add_new(struct fs *fs, struct config *running, struct config *now,
 void reload_run(struct fs *fs, const char *file, struct config *running)
 {
     struct problems *problems = problems_new(file);
+    const char *outcome = "nothing was changed";
     size_t removed, added;
     struct config now;
 
@@ -110,12 +111,13 @@ void reload_run(struct fs *fs, const char *file, struct config *running)
                    added, now.n);
         config_free(running);
         *running = now;
+        outcome = "what they concern is not mounted";
     } else {
         config_free(&now);
     }
     if (problems_count(problems)) {
         problems_each(problems, log_problem, NULL);
-        log_printf(LOG_ERR, "%s has errors: nothing was changed", file);
+        log_printf(LOG_ERR, "%s has errors: %s", file, outcome);
     }
     problems_free(problems);
 }

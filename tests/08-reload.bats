@@ -7,11 +7,13 @@ load /usr/lib/bats/bats-assert/load
 
 setup()
 {
+    cd "$BATS_TEST_TMPDIR" || return 1
     config=$BATS_TEST_TMPDIR/mount/config.yaml
 }
 
 teardown()
 {
+    cd /
     mount_stop_all
 }
 
@@ -178,6 +180,34 @@ YAML
     rm "$config"
     hang_up "$config: No such file or directory" "$(wc -l <"$ERR")"
     assert_equal "$(names "$MNT/web/app" "$MNT/shop/cart")" "$all_nodes"
+    mount_stop
+}
+
+@test "what could not be opened after all is said, and is not there; the rest is changed" {
+    mkfifo fifo
+    echo 'app: []' >kept
+    mount_start <<YAML
+BALANCERS:
+  web: {BACKEND: dummy, pools: {app: ["10.0.0.1:80"]}}
+  slow: {BACKEND: dummy, fail_file: $PWD/fifo, fail_calls: [apply], pools: {app: []}}
+YAML
+    # It hangs until the fifo is written to, and so does the reload, between its look at what is new and its opening.
+    touch "$MNT/slow/app/10.0.0.1:80" &
+    until_running
+    (while [[ "$(names "$MNT")" = *slow* ]] && kill -0 "$PID"; do sleep 0.05; done
+        echo '{' >kept
+        timeout 10 sh -c ': >fifo') &
+    reload "has errors" <<YAML
+BALANCERS:
+  web: {BACKEND: dummy, pools: {app: ["10.0.0.1:80"]}}
+  new: {BACKEND: dummy, file: $PWD/kept}
+  more: {BACKEND: dummy}
+YAML
+    run said 3
+    assert_line --partial 'FILE read again: 1 removed, 1 added, 2 in all'
+    assert_line --partial "FILE:3:3: $PWD/kept"
+    assert_line 'FILE has errors: what they concern is not mounted'
+    assert_equal "$(names "$MNT")" "more web"
     mount_stop
 }
 
