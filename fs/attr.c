@@ -50,7 +50,7 @@ static nlink_t links(const struct fs_balancer *b, const struct inode *i)
     if (!i->entries)
         return 1;
     if (i->kind == INODE_TOP)
-        return (nlink_t)(2 + (b->serial ? b->view.pools : b->fs->n - 1));
+        return (nlink_t)(2 + (b->serial ? b->view.pools : atomic_load(&b->fs->shown)));
     return 2;
 }
 

@@ -154,7 +154,7 @@ static size_t gather_all(struct fs *fs, struct gathered **all, struct balancer_s
 
 int control_status_all(struct fs *fs, struct buf *out, struct error *err)
 {
-    size_t size = fs->n ? fs->n : 1, n = 0;
+    size_t size = (size_t)atomic_load(&fs->shown) + 1, n = 0;
     struct gathered **all = calloc(size, sizeof *all);
     struct balancer_status *status = calloc(size, sizeof *status);
     int result;

@@ -158,6 +158,7 @@ static int add(struct fs *fs, const struct driver *driver, struct options *optio
         balancer_free(b);
         return -1;
     }
+    atomic_fetch_add(&fs->shown, 1);
     root_changed(fs, b->name);
     return 0;
 }
@@ -180,6 +181,7 @@ int fs_remove(struct fs *fs, const char *balancer, struct error *err)
     (void)pthread_mutex_lock(&fs->changing);
     b = fs_named(fs, balancer);
     if (b) {
+        atomic_fetch_sub(&fs->shown, 1);
         (void)balancer_end(b);
         root_changed(fs, balancer);
     } else {

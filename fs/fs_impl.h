@@ -19,6 +19,7 @@ struct fs {
     pthread_rwlock_t table;
     struct fs_balancer **at; /* by serial; at[0] is the root. Ended ones stay, see balancer_end */
     uint32_t n, size;
+    atomic_uint shown; /* how many have not ended */
     int64_t started_ms;
 };
 

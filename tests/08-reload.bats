@@ -211,6 +211,17 @@ YAML
     mount_stop
 }
 
+@test "the root has as many links as balancers" {
+    start
+    assert_equal "$(stat -c %h "$MNT")" 4
+    reload "1 removed, 0 added, 1 in all" <<'YAML'
+BALANCERS:
+  web: {BACKEND: dummy, pools: {app: ["10.0.0.1:80"]}}
+YAML
+    assert_equal "$(stat -c %h "$MNT")" 3
+    mount_stop
+}
+
 @test "what runs in a balancer that stays is not disturbed" {
     mount_start <<'YAML'
 BALANCERS:
