@@ -36,8 +36,9 @@ static void make_scratch(struct call *c, enum inode_kind kind)
 
 /* ---- a node ------------------------------------------------------------------------------- */
 
-/* With commit_delay a node that was removed may be wanted again before that was done. true: the
- * name is dealt with. */
+/* The kernel found no such node, but a listing has brought it since: it has to look again, for only
+ * it knows whether the name may be there (O_EXCL). With commit_delay a node that was removed may be
+ * wanted again before that was done. true: the name is dealt with. */
 static bool node_is_there(struct call *c)
 {
     uint32_t slot = view_find(&c->b->view, c->slot, c->name);
@@ -47,7 +48,7 @@ static bool node_is_there(struct call *c)
     if (!i)
         return false;
     if (!(i->flags & INODE_DELETING) || !(i->flags & INODE_ACCEPTED) || !w) {
-        ops_entry(c, slot, c->slot);
+        ops_end(c, ESTALE);
         return true;
     }
     if (work_may_withdraw(w)) {

@@ -322,6 +322,30 @@ YAML
     mount_stop
 }
 
+@test "a node that came in by another way after the kernel found none is there" {
+    kept=$BATS_TEST_TMPDIR/kept.yaml fail=$BATS_TEST_TMPDIR/fail
+    printf 'app: []\n' >"$kept"
+    mount_start -d <<YAML
+BALANCERS:
+  web: {BACKEND: dummy, file: $kept, fail_file: $fail, fail_calls: [apply], cache_ttl: 1h, log: $log}
+YAML
+    [ ! -e "$MNT/web/app/10.0.0.1:80" ]
+    [ ! -e "$MNT/web/app/10.0.0.2:80" ]
+    # What is unknown makes the pools be read again, and the kernel does not hear of it.
+    echo 'app: ["10.0.0.1:80", "10.0.0.2:80"]' >"$kept"
+    echo EIO >"$fail"
+    run touch "$MNT/web/app/10.0.0.9:80"
+    assert_failure
+    rm "$fail"
+    assert_equal "$(cat "$MNT/web/app/.nodes")" "10.0.0.1:80
+10.0.0.2:80"
+    touch "$MNT/web/app/10.0.0.1:80"
+    # Only the kernel knows of O_EXCL: it is told to look again.
+    grep -A1 "opcode: MKNOD" "$ERR" | tail -n 1 | grep -q "Stale file handle"
+    assert_equal "$(errno 'os.open(a[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY)' "$MNT/web/app/10.0.0.2:80")" EEXIST
+    mount_stop
+}
+
 @test "-o ro and read_only: nothing can be changed, all can be read" {
     mounted -o ro
     assert_equal "$(errno 'os.open(a[0], os.O_CREAT | os.O_WRONLY)' "$MNT/web/app/10.0.0.3:80")" EROFS
