@@ -136,6 +136,10 @@ static void move_node(const struct move *m)
         ops_end(c, EINVAL);
         return;
     }
+    if (!(to_pool && m->is_node) && !m->there && b->view.scratch >= SCRATCH_MAX) {
+        ops_end(c, ENOSPC);
+        return;
+    }
     w = rename_work(m, &err);
     if (w && work_guard(b, w, c->slot, 1, replaces, &err) != 0) {
         work_unref(b, w);
