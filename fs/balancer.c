@@ -274,11 +274,12 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-void balancer_wake(struct fs_balancer *b)
+bool balancer_wake(struct fs_balancer *b)
 {
     if (!b->started && b->driver && !b->closed)
         b->started = pthread_create(&b->thread, NULL, worker_main, b) == 0;
     (void)pthread_cond_broadcast(&b->wake);
+    return b->started;
 }
 
 /* ---- beginning and end -------------------------------------------------------------------- */

@@ -143,8 +143,8 @@ void balancer_free(struct fs_balancer *b);
 
 /* All below: with the lock. */
 
-/* Starts the worker if need be and wakes it. */
-void balancer_wake(struct fs_balancer *b);
+/* Starts the worker if need be and wakes it. false: there is none, and none can be started now. */
+bool balancer_wake(struct fs_balancer *b);
 
 /* Is what is known of the pools (pool 0), or of that pool's nodes, fresh enough for the call?
  * false: it is parked or answered, and the lock released: return at once. */

@@ -126,6 +126,7 @@ static bool stop_waiting(struct call *c, const struct error *why)
     return take_back(c, list, why);
 }
 
+static const struct error no_thread = {EAGAIN, "out of threads: no worker for this balancer"};
 static const struct error interrupted = {EINTR, "interrupted while it waited"};
 
 /* On the reader's thread, with the request's lock. */
@@ -216,6 +217,11 @@ static void wait_in(struct call *c, struct call_list *list)
         end_wait(c, list, &err);
         return;
     }
+    if (!balancer_wake(b)) {
+        balancer_note_error(b, &no_thread);
+        end_wait(c, list, &no_thread);
+        return;
+    }
     if (!c->until_ms) {
         c->until_ms = now + balancer_patience_ms(b);
         line_join(&b->line, c);
@@ -223,7 +229,6 @@ static void wait_in(struct call *c, struct call_list *list)
     }
     c->state = CALL_WAITING;
     append(list, c);
-    balancer_wake(b);
     (void)pthread_mutex_unlock(&b->lock);
 }
 

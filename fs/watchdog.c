@@ -87,9 +87,9 @@ void watchdog_expect(struct watchdog *w, int64_t at_ms)
     (void)pthread_mutex_lock(&w->lock);
     if (at_ms < w->at_ms && !w->ending) {
         w->at_ms = at_ms;
-        if (!w->started)
-            w->started = pthread_create(&w->thread, NULL, watchdog_main, w) == 0;
         (void)pthread_cond_signal(&w->wake);
     }
+    if (!w->started && !w->ending)
+        w->started = pthread_create(&w->thread, NULL, watchdog_main, w) == 0;
     (void)pthread_mutex_unlock(&w->lock);
 }

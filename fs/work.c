@@ -100,7 +100,7 @@ void work_queue(struct fs_balancer *b, struct work *w)
         b->first_queued_ms = w->queued_ms;
     b->last_queued_ms = w->queued_ms;
     b->hurry |= !w->accepted;
-    balancer_wake(b);
+    (void)balancer_wake(b);
 }
 
 void work_unref(struct fs_balancer *b, struct work *w)

@@ -233,6 +233,23 @@ not_mounted()
     ! grep -q " $MNT " /proc/self/mounts
 }
 
+@test "no thread for the worker: told at once, and it works when there is room" {
+    [ "${TEST_KIND:-plain}" = plain ] || skip "sanitizers and valgrind want more address space than a limit can leave"
+    mounted 0
+    timeout 20 ls "$MNT/quick/app" >/dev/null
+    size=$(sed -n 's/^VmSize:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$PID/status")
+    prlimit --pid "$PID" --as=$(((size + 1024) * 1024)):unlimited
+    run timeout 20 ls "$MNT/slow/app"
+    assert_failure 2
+    assert_output --partial "Resource temporarily unavailable"
+    timeout 20 cat "$MNT/slow/.status" | grep "out of threads"
+    quick_works
+    prlimit --pid "$PID" --as=unlimited:unlimited
+    assert_equal "$(timeout 20 ls "$MNT/slow/app")" 10.0.0.1:80
+    timeout 20 touch "$MNT/slow/app/10.0.0.2:80"
+    mount_stop
+}
+
 @test "200 balancers that do not answer: mounted at once, no storm of threads, a live one beside them" {
     {
         echo "BALANCERS:"
