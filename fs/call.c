@@ -338,13 +338,8 @@ void reply_entry(struct call *c, const struct fuse_entry_param *e)
 
     disarm(c);
     if (fuse_reply_entry(c->req, e) != 0 && e->ino) {
-        struct inode *i;
-
         (void)pthread_mutex_lock(&b->lock);
-        i = inode_at(b->view.inodes, (uint32_t)e->ino);
-        if (i && i->lookups)
-            i->lookups--;
-        inode_reap(b->view.inodes, (uint32_t)e->ino);
+        view_forget(&b->view, (uint32_t)e->ino, 1);
         (void)pthread_mutex_unlock(&b->lock);
     }
     call_free(c);

@@ -157,10 +157,7 @@ static void take_back(struct fs *fs, const struct reading *r)
         uint32_t slot = (uint32_t)r->looked_up[i];
 
         (void)pthread_mutex_lock(&b->lock);
-        if (inode_at(b->view.inodes, slot)) {
-            inode_at(b->view.inodes, slot)->lookups--;
-            inode_reap(b->view.inodes, slot);
-        }
+        view_forget(&b->view, slot, 1);
         (void)pthread_mutex_unlock(&b->lock);
     }
 }

@@ -163,16 +163,11 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void forget(struct fs *fs, fuse_ino_t ino, uint64_t n)
 {
     struct fs_balancer *b = fs_of(fs, ino);
-    struct inode *i;
 
     if (!b)
         return;
     (void)pthread_mutex_lock(&b->lock);
-    i = inode_at(b->view.inodes, (uint32_t)ino);
-    if (i) {
-        i->lookups -= i->lookups > n ? (uint32_t)n : i->lookups;
-        inode_reap(b->view.inodes, (uint32_t)ino);
-    }
+    view_forget(&b->view, (uint32_t)ino, n);
     (void)pthread_mutex_unlock(&b->lock);
 }
 

@@ -142,6 +142,29 @@ bool view_move(struct view *v, uint32_t slot, uint32_t to_dir, const char *name,
     return moved;
 }
 
+/* A pool that was looked up, and never came to be. */
+static bool is_only_a_name(const struct inode *i)
+{
+    const struct dir *d = i->kind == INODE_POOL && !(i->flags & INODE_GONE) ? i->entries : NULL;
+
+    return d && d->entered && !d->exists && !d->n && !d->pending && !i->pins &&
+           !(i->flags & INODE_NOTED);
+}
+
+void view_forget(struct view *v, uint32_t slot, uint64_t n)
+{
+    struct inode *i = inode_at(v->inodes, slot);
+
+    if (!i)
+        return;
+    i->lookups -= i->lookups > n ? (uint32_t)n : i->lookups;
+    /* As if it had never been there: the directory has not changed. */
+    if (!i->lookups && is_only_a_name(i))
+        view_remove(v, slot, inode_at(v->inodes, i->dir)->entries->changed);
+    else
+        inode_reap(v->inodes, slot);
+}
+
 const char *view_hosts(const struct view *v, const struct inode *i)
 {
     if (i->hosts && i->hosts <= v->n_host_sets)

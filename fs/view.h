@@ -55,6 +55,10 @@ void view_flag(struct view *v, uint32_t slot, uint8_t set, uint8_t clear);
 bool view_move(struct view *v, uint32_t slot, uint32_t to_dir, const char *name,
                enum inode_kind kind, int64_t now);
 
+/* The kernel has forgotten n of its lookups. Frees what is gone, or was only entered (auto_pools),
+ * once nobody knows of it any more. */
+void view_forget(struct view *v, uint32_t slot, uint64_t n);
+
 /* The hosts that have the entry. */
 const char *view_hosts(const struct view *v, const struct inode *i);
 

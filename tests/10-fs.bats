@@ -322,6 +322,40 @@ YAML
     mount_stop
 }
 
+@test "auto_pools: a name that the kernel has forgotten costs nothing any more" {
+    mount_start <<'YAML'
+BALANCERS:
+  web: {BACKEND: dummy, auto_pools: true, cache_ttl: 1h}
+YAML
+    python3 - "$MNT" <<'PY'
+import ctypes, os, sys, time
+mnt = sys.argv[1]
+libc = ctypes.CDLL(None, use_errno=True)
+MS_REMOUNT = 32
+
+# The kernel forgets what it does not use when a file system is mounted anew.
+def forget():
+    assert libc.mount(b"none", mnt.encode(), b"fuse", MS_REMOUNT, None) == 0, os.strerror(ctypes.get_errno())
+
+def enter(what, n):
+    return max(os.stat("%s/web/%s%d" % (mnt, what, i)).st_ino for i in range(n))
+
+highest = enter("a", 300)
+kept = os.open(mnt + "/web/kept", os.O_RDONLY | os.O_DIRECTORY)
+for i in range(5):
+    forget()
+    for attempt in range(100):
+        if enter("b%d.%d." % (i, attempt), 1) <= highest:
+            break
+        time.sleep(0.05)
+    assert enter("c%d." % i, 150) <= highest + 100, "inodes are not used again"
+os.close(os.open("10.0.0.1:80", os.O_CREAT | os.O_WRONLY, dir_fd=kept))
+assert os.listdir(mnt + "/web") == ["kept"]
+assert os.listdir(mnt + "/web/kept") == ["10.0.0.1:80"]
+PY
+    mount_stop
+}
+
 @test "a node that came in by another way after the kernel found none is there" {
     kept=$BATS_TEST_TMPDIR/kept.yaml fail=$BATS_TEST_TMPDIR/fail
     printf 'app: []\n' >"$kept"
