@@ -69,7 +69,7 @@ static struct work *pending_of(struct work *index, uint32_t dir)
 
     HASH_ITER(hh, index, w, next)
     {
-        if (w->dir == dir && w->state != WORK_DONE)
+        if ((w->dir == dir || w->to_dir == dir) && w->state != WORK_DONE)
             return w;
     }
     return NULL;

@@ -94,6 +94,7 @@ void work_queue(struct fs_balancer *b, struct work *w)
     if (index)
         HASH_ADD(hh, *index, slot, sizeof w->slot, w);
     pool_pending(b, w->dir, 1);
+    pool_pending(b, w->to_dir, 1);
     *b->queue_end = w;
     b->queue_end = &w->next;
     if (b->queued++ == 0)
@@ -416,6 +417,7 @@ void work_end(struct fs_balancer *b, struct work *w, const struct error *err, st
     if (index)
         HASH_DEL(*index, w);
     pool_pending(b, w->dir, UINT32_MAX);
+    pool_pending(b, w->to_dir, UINT32_MAX);
     into_view(b, w, w->err.num == 0);
     if (!w->silent)
         note_result(b, w);
