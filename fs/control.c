@@ -71,12 +71,9 @@ int handle_write(struct handle *h, const char *data, size_t size, off_t off, boo
     return 0;
 }
 
-bool handle_take_dirty(struct handle *h)
+void handle_clean(struct handle *h)
 {
-    bool was = h->dirty;
-
     h->dirty = false;
-    return was;
 }
 
 bool handle_is_dirty(const struct handle *h)
@@ -179,13 +176,28 @@ void control_nodes_text(const struct fs_balancer *b, uint32_t pool, struct buf *
     free(s.at);
 }
 
+static bool text_size(const struct fs_balancer *b, const struct dir *d, size_t *size)
+{
+    struct shown s;
+
+    if (!shown_get(b, d, &s))
+        return false;
+    *size = 0;
+    if (still_holds(d, &s))
+        *size = d->written.len;
+    else
+        for (size_t i = 0; i < s.n; i++)
+            *size += strlen(inode_name(s.at[i])) + 1;
+    free(s.at);
+    return true;
+}
+
+/* Every look at .nodes asks for it, on the reader's thread: it is counted once. */
 size_t control_nodes_size(const struct fs_balancer *b, uint32_t pool)
 {
-    struct buf text = BUF_INIT;
-    size_t len;
+    struct dir *d = inode_at(b->view.inodes, pool)->entries;
 
-    control_nodes_text(b, pool, &text);
-    len = text.len;
-    buf_free(&text);
-    return len;
+    if (!d->has_text_size)
+        d->has_text_size = text_size(b, d, &d->text_size);
+    return d->has_text_size ? d->text_size : 0;
 }

@@ -16,8 +16,8 @@ size_t handle_size(const struct handle *h);
 /* 0 or EFBIG, ENOMEM. Resizing is no change by itself; writing is. */
 int handle_resize(struct handle *h, off_t size);
 int handle_write(struct handle *h, const char *data, size_t size, off_t off, bool append);
-/* Was it written to since this was asked last? Then it is to be committed now. */
-bool handle_take_dirty(struct handle *h);
+/* What was written so far is committed, or refused. */
+void handle_clean(struct handle *h);
 bool handle_is_dirty(const struct handle *h);
 /* Who opened it: the last close of that process commits (writer.h). */
 void handle_set_opener(struct handle *h, const struct fuse_ctx *ctx);

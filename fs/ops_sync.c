@@ -52,7 +52,7 @@ static void commit(struct call *c)
         ops_end(c, ESTALE);
         return;
     }
-    (void)handle_take_dirty(c->handle);
+    handle_clean(c->handle);
     w = sync_nodes_work(c, i->dir, buf_text(text), text->len, &err);
     if (!w) {
         ops_refuse(c, "nodes", &err);
@@ -123,7 +123,7 @@ static void refuse_half(struct call *c)
     struct inode *i = ops_inode(c);
     struct error err;
 
-    (void)handle_take_dirty(c->handle);
+    handle_clean(c->handle);
     (void)error_set(&err, EINTR, "%s/.nodes: its writer was killed before the list was complete",
                     i ? inode_name(inode_at(c->b->view.inodes, i->dir)) : "");
     ops_refuse(c, "nodes", &err);

@@ -65,6 +65,7 @@ static void count(struct view *v, const struct inode *i, bool more)
         return;
     v->nodes += more ? 1 : (size_t)-1;
     d = inode_at(v->inodes, i->dir)->entries;
+    d->has_text_size = false;
     d->shown += more ? 1 : UINT32_MAX;
     if (i->flags & INODE_DELETING)
         return;

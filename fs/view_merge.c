@@ -195,6 +195,7 @@ static bool merge_nodes(struct merge *m, uint32_t dir, size_t pool)
     p->pins++;
     complete = walk(m, dir, pool, &out);
     p->pins--;
+    p->entries->has_text_size = false;
     p->entries->changed = p->entries->nodes_changed = m->now;
     return dir_replace(m->v->inodes, p->entries, out.by_name, out.n) && complete;
 }

@@ -345,6 +345,7 @@ static void end_nodes(struct fs_balancer *b, struct work *w, bool done)
     buf_free(&pool->entries->written);
     pool->entries->written = w->text;
     pool->entries->has_written = true;
+    pool->entries->has_text_size = false;
     w->text = (struct buf)BUF_INIT;
     if (w->replacing)
         become_nodes(b, w->dir, w->replacing);

@@ -375,6 +375,40 @@ PY
     mount_stop
 }
 
+@test "the size is that of the text, whatever changes it" {
+    mounted
+    same_size()
+    {
+        assert_equal "$(stat -c %s "$app/.nodes")" "$(wc -c <"$app/.nodes")"
+        assert_equal "$(stat -c %s "$app/.nodes")" "$1"
+    }
+    same_size 22
+    touch "$app/10.0.0.2:80"
+    same_size 34
+    mv "$app/10.0.0.2:80" "$app/longer.example:80"
+    same_size 40
+    mv "$app/longer.example:80" "$MNT/web/empty/"
+    same_size 22
+    printf '# mine\na:80\n' >"$app/.nodes"
+    same_size 12
+    mv "$MNT/web/empty/longer.example:80" "$app/"
+    same_size 23
+    rm "$app/longer.example:80"
+    same_size 12
+    echo c:8080 >"$app/.new"
+    mv "$app/.new" "$app/.nodes"
+    same_size 7
+    # What others change, once the list is read again.
+    printf 'app: ["d:80", "10.0.0.3:80"]\nempty: []\n' >"$kept"
+    echo EIO >"$fail"
+    run touch "$app/x:80"
+    assert_failure
+    rm "$fail"
+    poll cat "$app/.nodes"
+    same_size 17
+    mount_stop
+}
+
 @test "fsync commits and reports; close then has nothing left to do" {
     mounted
     python3 - "$app/.nodes" <<'PY'
