@@ -196,7 +196,7 @@ static int wait_through(struct opening *o, struct error *err)
     struct piped *p = o->piped;
 
     for (;;) {
-        struct pollfd fds[3] = {{p->child.any, POLLIN, 0}, {o->askpass.fd, POLLIN, 0}};
+        struct pollfd fds[2] = {{p->child.any, POLLIN, 0}, {o->askpass.fd, POLLIN, 0}};
         enum greeting_result result = greeting_look(&o->greeting, &p->base, err);
 
         if (result == GREETING_ENDED)

@@ -44,9 +44,6 @@ bool options_hold_secret(const struct options *o);
 /* An empty list, map or section list: the key is there, with nothing in it. */
 int options_put_empty(struct options *o, const char *key, int line, int column, struct error *err);
 
-/* The first required row that was not put, or NULL. */
-const struct option *options_missing(const struct options *o);
-
 /* Whether both say the same, wherever it stands in the file. */
 bool options_equal(const struct options *a, const struct options *b);
 

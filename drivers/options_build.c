@@ -326,11 +326,3 @@ int options_put_empty(struct options *o, const char *key, int line, int column, 
         return error_set(err, EINVAL, "%s has no value", key);
     return options_begin(o, key, line, column, err) ? 0 : -1;
 }
-
-const struct option *options_missing(const struct options *o)
-{
-    for (size_t i = 0; i < o->n; i++)
-        if (o->settings[i].row->required && !o->settings[i].written)
-            return o->settings[i].row;
-    return NULL;
-}

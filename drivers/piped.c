@@ -28,7 +28,7 @@ ptrdiff_t piped_give(struct remote *r, const void *data, size_t len, struct erro
 int piped_wait(struct remote *r, short events, int64_t deadline, struct error *err)
 {
     const struct child *c = &((struct piped *)r)->child;
-    struct pollfd fds[3] = {{c->any, POLLIN, 0}, {c->in, POLLOUT, 0}};
+    struct pollfd fds[2] = {{c->any, POLLIN, 0}, {c->in, POLLOUT, 0}};
 
     return remote_wait(r, fds, events & POLLOUT ? 2 : 1, deadline, err);
 }

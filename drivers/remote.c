@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* What a host may send while we write: far more than any answer, far less than memory. */
@@ -22,19 +21,13 @@ void *remote_new(size_t size, const struct transport *t, const struct remote_hos
     }
     r->transport = t;
     r->host = host->name;
-    r->cut = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (r->cut >= 0)
-        return r;
-    (void)error_set(err, errno, "eventfd: %s", strerror(errno));
-    free(r);
-    return NULL;
+    return r;
 }
 
 void remote_free(struct remote *r)
 {
     for (int i = 0; i < 2; i++)
         buf_wipe(&r->kept[i]);
-    (void)close(r->cut);
     free(r);
 }
 
@@ -43,14 +36,11 @@ int remote_wait(const struct remote *r, struct pollfd *fds, nfds_t n, int64_t de
 {
     int ready;
 
-    fds[n] = (struct pollfd){r->cut, POLLIN, 0};
     do
-        ready = poll(fds, n + 1, clock_left_ms(deadline));
+        ready = poll(fds, n, clock_left_ms(deadline));
     while (ready < 0 && errno == EINTR);
     if (ready < 0)
         return error_set(err, EIO, "poll: %s", strerror(errno));
-    if (fds[n].revents)
-        return error_set(err, EIO, "the connection to %s was cut", r->host);
     if (ready == 0 && clock_left_ms(deadline) == 0)
         return error_set(err, ETIMEDOUT, "%s did not answer in time", r->host);
     return 0;
@@ -58,13 +48,11 @@ int remote_wait(const struct remote *r, struct pollfd *fds, nfds_t n, int64_t de
 
 int remote_pause(const struct remote *r, int64_t ms, int64_t deadline)
 {
-    struct pollfd none[1];
     struct error err;
 
     if (clock_left_ms(deadline) <= ms)
         return -1;
-    (void)remote_wait(r, none, 0, clock_now_ms() + ms, &err);
-    return err.num == ETIMEDOUT ? 0 : -1;
+    return remote_wait(r, NULL, 0, clock_now_ms() + ms, &err) == 0 || err.num == ETIMEDOUT ? 0 : -1;
 }
 
 void remote_quote(struct buf *out, const char *command)
@@ -231,13 +219,6 @@ int remote_write(struct remote *r, const void *data, size_t len, int64_t deadlin
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
-
-void remote_cut(struct remote *r)
-{
-    const uint64_t one = 1;
-
-    (void)!write(r->cut, &one, sizeof one);
-}
 
 void remote_close(struct remote *r)
 {

@@ -62,9 +62,6 @@ ptrdiff_t remote_read(struct remote *r, void *data, size_t size, bool *is_stderr
  * already taken in is told by *pending. For keep-alive: remote_read is what answers the peer. */
 int remote_poll_fd(const struct remote *r, bool *pending);
 
-/* Makes a call that runs in another thread fail now. The only call that two threads may overlap. */
-void remote_cut(struct remote *r);
-
 /* Ends the command's input and frees everything; bounded by a second. NULL is fine. */
 void remote_close(struct remote *r);
 

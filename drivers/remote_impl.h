@@ -58,7 +58,6 @@ extern const struct transport transport_ssh, transport_openssh, transport_local;
 struct remote {
     const struct transport *transport;
     const char *host; /* its name, of the configuration */
-    int cut;          /* eventfd: readable once remote_cut was called */
     struct buf kept[2];
     size_t used[2]; /* of kept, by remote_read */
     bool ended[2];
@@ -70,12 +69,11 @@ void *remote_new(size_t size, const struct transport *t, const struct remote_hos
                  struct error *err);
 void remote_free(struct remote *r);
 
-/* poll(2) on fds and on remote_cut. 0: something is ready. -1: ETIMEDOUT, or EIO after a cut.
- * fds has room for one more at its end. */
+/* poll(2) on fds. 0: something is ready. -1: ETIMEDOUT, or EIO. */
 int remote_wait(const struct remote *r, struct pollfd *fds, nfds_t n, int64_t deadline,
                 struct error *err);
 
-/* Before another try at something: 0 after the pause, -1 when there is no time for it, or a cut. */
+/* Before another try at something: 0 after the pause, -1 when there is no time for it. */
 int remote_pause(const struct remote *r, int64_t ms, int64_t deadline);
 
 /* The command as one word of a POSIX shell, within "sh -c ". */

@@ -61,7 +61,7 @@ static short wanted(const struct ssh *s)
 
 int ssh_ready(struct ssh *s, struct error *err)
 {
-    struct pollfd fds[2] = {{s->fd, wanted(s), 0}};
+    struct pollfd fds[1] = {{s->fd, wanted(s), 0}};
 
     return remote_wait(&s->base, fds, 1, s->deadline, err);
 }
@@ -386,7 +386,7 @@ static bool ssh_pending(const struct remote *r)
 static int ssh_wait(struct remote *r, short events, int64_t deadline, struct error *err)
 {
     const struct ssh *s = (struct ssh *)r;
-    struct pollfd fds[2] = {{s->fd, s->half == SSH_HALF_NONE ? POLLIN : POLLOUT, 0}};
+    struct pollfd fds[1] = {{s->fd, s->half == SSH_HALF_NONE ? POLLIN : POLLOUT, 0}};
 
     (void)events;
     if (s->half == SSH_HALF_NONE && ssh_pending(r))

@@ -30,7 +30,7 @@ struct ssh_agent {
 
 static int wait_for(const struct ssh_agent *a, short events)
 {
-    struct pollfd fds[2] = {{a->fd, events, 0}};
+    struct pollfd fds[1] = {{a->fd, events, 0}};
     struct error ignored;
 
     return remote_wait(&a->ssh->base, fds, 1, a->deadline, &ignored);

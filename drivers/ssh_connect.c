@@ -97,7 +97,7 @@ static int lookup_start(struct lookup *l)
 /* The addresses, which lookup_leave frees; or NULL with *err. */
 static const struct addrinfo *lookup_wait(const struct ssh *s, struct lookup *l, struct error *err)
 {
-    struct pollfd fds[2] = {{l->done, POLLIN, 0}};
+    struct pollfd fds[1] = {{l->done, POLLIN, 0}};
     uint64_t one;
 
     if (remote_wait(&s->base, fds, 1, s->deadline, err) != 0) {
@@ -130,7 +130,7 @@ static void socket_tune(int fd)
 }
 
 struct attempts {
-    struct pollfd fds[TRIES_MAX + 1]; /* fd -1: it has failed */
+    struct pollfd fds[TRIES_MAX]; /* fd -1: it has failed */
     nfds_t n;
     int failed; /* the most telling errno so far */
 };
