@@ -48,13 +48,15 @@ static int put_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-/* 1: more may come; 0: the command has ended; -1. */
+/* 1: more may come, also when nothing did within ms; 0: the command has ended; -1. */
 static int copy_output(struct remote *r, int64_t ms, struct error *err)
 {
     char data[65536];
     bool is_stderr;
     ptrdiff_t n = remote_read(r, data, sizeof data, &is_stderr, clock_now_ms() + ms, err);
 
+    if (n < 0 && err->num == ETIMEDOUT && ms == 0)
+        return 1;
     if (n <= 0)
         return (int)n;
     if (put_all(is_stderr ? 2 : 1, data, (size_t)n) != 0)
@@ -92,8 +94,9 @@ static int copy_both(struct remote *r, int64_t ms, struct error *err)
                 return -1;
             input = copied > 0;
         }
+        /* What has come may be for the connection itself, which waits for what we have to send. */
         if (pending || fds[0].revents)
-            left = copy_output(r, ms, err);
+            left = copy_output(r, input ? 0 : ms, err);
     }
     return left;
 }
