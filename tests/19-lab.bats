@@ -156,7 +156,8 @@ banner()
     lab delay web1 300
     run lab run curl -s -o /dev/null -w '%{time_connect}' "http://$HOST_web1/"
     assert_success
-    [ "$(echo "$output" | tr -d .)" -ge 300000 ]
+    # Two clocks: the kernel's may be a tick early by curl's.
+    [ "$(echo "$output" | tr -d .)" -ge 280000 ] || { echo "$output"; return 1; }
     run bash -c '"$1/lab" ssh web1 "head -c 3000000 /dev/zero" | wc -c' - "$BATS_TEST_DIRNAME"
     assert_output 3000000
     lab cut web1
