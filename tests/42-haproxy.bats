@@ -223,6 +223,24 @@ app/$NODE_n3"
     assert_equal "$(answers_of h1 /app/)" "n1 "
 }
 
+@test "it is tested without the certificates that HAProxy reads for its httpclient, unless that is spoken of" {
+    only h1
+    with app
+    printf '#!/bin/sh\necho "$*" >>/tmp/runs\nexec /usr/sbin/haproxy "$@"\n' >"$(lab root h1 /usr/local/sbin/haproxy)"
+    lab exec h1 chmod +x /usr/local/sbin/haproxy
+    run haproxy apply "add:app/$NODE_n1"
+    assert_success
+    run lab exec h1 cat /tmp/runs
+    assert_output "-c -f /dev/stdin -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/pools/"
+    sed -i 's/^global/&\n\thttpclient.ssl.ca-file \/none/' "$(lab root h1 /etc/haproxy/haproxy.cfg)"
+    run haproxy apply "add:app/$NODE_n2"
+    assert_failure
+    assert_output --partial "EREMOTEIO $HOST_h1: haproxy -c: Couldn't open the ca-file '/none'"
+    run lab exec h1 tail -n +2 /tmp/runs
+    assert_output "-c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/pools/"
+    lab exec h1 rm /usr/local/sbin/haproxy /tmp/runs
+}
+
 @test "no request fails while nodes come and go, on one connection or on new ones" {
     with app "add:app/$NODE_n1"
     before=$(pids)
