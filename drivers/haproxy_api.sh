@@ -19,6 +19,11 @@ find_way()
         fi
         ;;
     esac
+    # It needs the least time of all, and of this name there is but one.
+    way=nc
+    nc=nc.openbsd
+    if command -v $nc >/dev/null 2>&1; then return 0; fi
+    nc=nc
     for way in socat nc perl python3; do
         if command -v "$way" >/dev/null 2>&1 && can "$way"; then return 0; fi
     done
@@ -37,61 +42,58 @@ can()
         esac
         return 1
         ;;
-    perl) perl -MIO::Socket::UNIX -MIO::Socket::IP -e 1 2>/dev/null ;;
+    perl) perl -MSocket=:addrinfo -e 1 2>/dev/null ;;
     esac
 }
 
-# COMMANDS: what HAProxy answers; nothing, when it does not within five seconds.
+# COMMANDS: what HAProxy answers; nothing, when it does not within five seconds. In a process of its own.
 api()
 {
+    port=
     case $runtime_socket in
-    /*)
-        case $way in
-        socat) printf '%s\n' "$1" | socat -t 5 -T 5 - "UNIX-CONNECT:$runtime_socket" ;;
-        nc) printf '%s\n' "$1" | nc -N -w 5 -U "$runtime_socket" ;;
-        *) api_script "$1" ;;
-        esac
-        ;;
+    /*) ;;
     *)
-        case $way in
-        socat) printf '%s\n' "$1" | socat -t 5 -T 5 - "TCP:$runtime_socket,connect-timeout=5" ;;
-        nc)
-            host=${runtime_socket%:*}
-            host=${host#[}
-            printf '%s\n' "$1" | nc -N -w 5 "${host%]}" "${runtime_socket##*:}"
-            ;;
-        *) api_script "$1" ;;
-        esac
-        ;;
-    esac 2>/dev/null
-}
-
-api_script()
-{
-    case $way in
-    perl)
-        printf '%s\n' "$1" | perl -MIO::Socket::UNIX -MIO::Socket::IP -e '
-alarm 5;
-my ($host, $port) = $ARGV[0] =~ /^\[?([^\/]*?)\]?:(\d+)$/;
-my $s = $port ? IO::Socket::IP->new(PeerHost => $host, PeerPort => $port) : IO::Socket::UNIX->new(Peer => $ARGV[0]);
-exit 1 unless $s;
-print $s <STDIN>;
-$s->flush;
-shutdown($s, 1);
-print while <$s>' "$runtime_socket"
-        ;;
-    python3)
-        # No indentation: it is lost on the way.
-        printf '%s\n' "$1" | python3 -c '
-import socket, sys
-at = sys.argv[1]
-host, _, port = at.rpartition(":")
-s = socket.socket(socket.AF_UNIX) if at[0] == "/" else socket.create_connection((host.strip("[]"), int(port)), 5)
-s.settimeout(5)
-if at[0] == "/": s.connect(at)
-s.sendall(sys.stdin.buffer.read())
-s.shutdown(socket.SHUT_WR)
-for data in iter(lambda: s.recv(65536), b""): sys.stdout.buffer.write(data)' "$runtime_socket"
+        host=${runtime_socket%:*}
+        host=${host#[}
+        host=${host%]}
+        port=${runtime_socket##*:}
         ;;
     esac
+    exec 2>/dev/null
+    case $way$port in
+    socat) exec socat -t 5 -T 5 - "UNIX-CONNECT:$runtime_socket" ;;
+    socat*) exec socat -t 5 -T 5 - "TCP:$runtime_socket,connect-timeout=5" ;;
+    nc) exec $nc -N -w 5 -U "$runtime_socket" ;;
+    nc*) exec $nc -N -w 5 "$host" "$port" ;;
+    perl*) exec perl -MSocket=:DEFAULT,:addrinfo -e "$in_perl" "$runtime_socket" "$host" "$port" ;;
+    python3*) exec python3 -c "$in_python" "$runtime_socket" "$host" "$port" ;;
+    esac <<END
+$1
+END
 }
+
+# shellcheck disable=SC2016 # perl's own
+in_perl='
+alarm 5;
+my ($path, $host, $port) = @ARGV;
+my ($err, @at) = $port ? getaddrinfo($host, $port, {socktype => SOCK_STREAM}) : ("", {family => AF_UNIX, addr => pack_sockaddr_un($path)});
+for (@at) {
+my $s;
+next unless socket($s, $_->{family}, SOCK_STREAM, 0) && connect($s, $_->{addr});
+my $text = join "", <STDIN>;
+while (length $text) { substr($text, 0, syswrite($s, $text) // exit 1) = "" }
+shutdown($s, 1);
+print while <$s>;
+last;
+}'
+
+# No indentation: it is lost on the way.
+in_python='
+import socket, sys
+path, host, port = sys.argv[1:]
+s = socket.create_connection((host, int(port)), 5) if port else socket.socket(socket.AF_UNIX)
+s.settimeout(5)
+if not port: s.connect(path)
+s.sendall(sys.stdin.buffer.read())
+s.shutdown(socket.SHUT_WR)
+for data in iter(lambda: s.recv(65536), b""): sys.stdout.buffer.write(data)'

@@ -13,20 +13,14 @@ fail() # WHY
     exit 1
 }
 
-# Does a default-server of the main configuration stand behind each server of a file?
-find_inherited()
+# The files of the main configuration, in $configs.
+find_configs()
 {
-    inherited=0
+    configs=
     # shellcheck disable=SC2086 # words are wanted
     set -- ${test_cmd:-haproxy -f /etc/haproxy/haproxy.cfg}
     while [ $# -gt 1 ]; do
-        if [ "$1" = -f ] && [ -f "$2" ] && awk '
-            $1 ~ /^(global|frontend|backend|listen)$/ { inside = 0 }
-            $1 == "defaults" { inside = 1 }
-            inside && $1 == "default-server" { found = 1 }
-            END { exit !found }' "$2"; then
-            inherited=1
-        fi
+        if [ "$1" = -f ] && [ -f "$2" ]; then configs="$configs $2"; fi
         shift
     done
 }
@@ -68,8 +62,9 @@ await()
 
 reload() # WHY, when there is a way
 {
+    if [ -n "$way" ] && [ -n "$pools" ] && [ -z "$answers" ]; then ask "$show"; fi
     said=$(do_reload 2>&1) || fail "${said:-exit status $?}"
-    if [ -n "$state" ] && [ -n "$pools" ]; then await; fi
+    if [ -n "$way" ] && [ -n "$pools" ]; then await; fi
     if [ -n "$way" ]; then
         echo "note: runtime: $way (reloaded: $1)"
     else
@@ -80,71 +75,104 @@ reload() # WHY, when there is a way
 
 # ---- the stats socket
 
-# The plan's commands of a kind, as many at a time as fit well into a buffer of HAProxy's; the state after the last.
-send() # add | del
+# What HAProxy answers, after the other $answers. None at all: there is no $way.
+ask() # COMMANDS
 {
-    answers=
-    last=
-    batches=$(printf '%s\n' "$plan" | sed -n "s/^$1 //p" | awk '
-        length(line) > 8000 { print line; line = "" }
-        { line = line $0 ";" }
-        END { print line }')
-    while read -r batch; do
-        [ -z "$last" ] || answers="$answers$(api "$last")
-"
-        last=$batch
-    done <<END
-$batches
-END
-    answers="$answers$(api "$last$show")"
+    answers=$answers$(api "$1")$nl
+    if [ "$answers" = "$nl" ]; then
+        answers=
+        way=
+        why="$runtime_socket does not answer"
+        return 1
+    fi
 }
 
-# Servers with requests under way stay in maintenance until these have ended; the next change removes them.
+# A step of the plan, and what came of it in $result.
+take_step() # first | second, STATES, WANTED
+{
+    answers=
+    while read -r step commands; do
+        case $step in
+        "$1") ask "$commands" || break ;;
+        first | second) ;;
+        *) break ;;
+        esac
+    done <<END
+$plan
+END
+    [ -n "$way" ] || reload
+    judge "$2" "$3"
+}
+
+judge() # STATES WANTED
+{
+    # shellcheck disable=SC2086 # words are wanted
+    result=$(outcome "$1" "$2" $pools <<END
+$plan
+$answers
+END
+    )
+    case $result in
+    'reload '*) reload "${result#reload }" ;;
+    'late '*)
+        late=${result%%"$nl"*}
+        late=${late#late}
+        result=${result#*"$nl"}
+        ;;
+    esac
+}
+
+# Servers with requests under way stay in maintenance until these have ended; the next change removes them. Idle
+# connections to them end by themselves within milliseconds.
 let_go() # POOL/NAME...
 {
     turns=0
     while [ "${result%% *}" = leaving ] && [ $turns -lt 20 ]; do
         turns=$((turns + 1))
-        sleep 0.05
-        line=
-        for server in ${result#leaving}; do line="${line}del server $server;"; done
-        result=$(api "$line$show" | outcome "$plan" "$pools")
+        if [ $turns -le 2 ]; then sleep 0.01; else sleep 0.05; fi
+        remove "${result#leaving}"
+        judge 1 all
     done
+}
+
+remove() # POOL/NAME...
+{
+    commands=
+    for server in $1; do commands="${commands}del server $server;"; done
+    answers=
+    ask "$commands$show" || reload
 }
 
 change()
 {
-    find_inherited
-    plan=$(printf '%s\n' "$state" | plan "$pools")
-    result="done"
-    case $nl$plan in
-    *"${nl}reload "*) reload "${plan##*reload }" ;;
-    *"${nl}add "*)
-        send add
-        result=$(printf '%s\n' "$answers" | outcome "$(printf '%s\n' "$plan" | sed '/^gone /d')" "$pools")
+    find_configs
+    # shellcheck disable=SC2086 # words are wanted
+    plan=$(plan $pools)
+    late=
+    case $plan in
+    'reload '*) reload "${plan#reload }" ;;
+    *"${nl}second "*)
+        # What is to stand in for those that go comes first.
+        take_step first 2 here
+        take_step second 1 all
         ;;
+    *) take_step first 2 all ;;
     esac
-    # What is to stand in for them has come.
-    case $result$nl$plan in
-    done*"${nl}del "*)
-        send del
-        result=$(printf '%s\n' "$answers" | outcome "$plan" "$pools")
-        let_go
-        ;;
-    esac
+    [ -z "$late" ] || remove "$late"
+    let_go
     case $result in
     done) echo "note: runtime: $way" ;;
-    leaving*) echo "note: runtime: $way (in maintenance until idle:${result#leaving})" ;;
-    *) reload "${result#reload }" ;;
+    *) echo "note: runtime: $way (in maintenance until idle:${result#leaving})" ;;
     esac
 }
 
-# What pools there are, in "$pools", $show asks for and $state tells; else $reason is why it takes a reload.
+# What pools there are, in $pools, and what $show asks for; else $reason is why it takes a reload.
 look()
 {
     reason=
     pools=
     show=
+    answers=
     count=0
     for n in ${BALANCERFS_CHANGED-}; do
         count=$((count + 1))
@@ -156,23 +184,16 @@ look()
             reason="pool ${n%.cfg} is new"
         fi
     done
-    state=
     if [ $count -eq 0 ]; then
         reason="what has changed is not known"
     elif [ $count -gt 200 ]; then
         reason="more than 200 pools have changed"
         pools=
-    elif find_way; then
-        state=$(api "$show")
-        if [ -z "$state" ]; then
-            way=
-            why="$runtime_socket does not answer"
-        fi
     fi
 }
 
 look
-if [ -n "$reason" ] || [ -z "$way" ]; then
+if ! find_way || [ -n "$reason" ]; then
     reload "$reason"
 fi
 change

@@ -143,7 +143,7 @@ keep_asking='
     run haproxy apply "add:app/$NODE_n1" "add:app/$NODE_n2" , status
     assert_success
     for host in "$HOST_h1" "$HOST_h2" "$HOST_h3"; do
-        assert_line "changes on $host: runtime: socat"
+        assert_line "changes on $host: runtime: nc"
     done
     for host in h1 h2 h3; do
         assert_equal "$(answers_of $host /app/)" "n1 n2 "
@@ -178,7 +178,7 @@ app/$NODE_n3"
     before=$(pids)
     run haproxy apply "add:web/$NODE_n2" "add:app/$NODE_n3" , status
     assert_success
-    assert_line "changes on $HOST_h1: runtime: socat (reloaded: pool web is new)"
+    assert_line "changes on $HOST_h1: runtime: nc (reloaded: pool web is new)"
     for host in h1 h2 h3; do
         run http_get "${HOST_h1%.*}.1${host#h}:81" /web/
         assert_output n2
@@ -187,7 +187,7 @@ app/$NODE_n3"
     [ "$(pids)" != "$before" ]
     run haproxy apply "del:web/$NODE_n2" remove:web , status
     assert_success
-    assert_line "changes on $HOST_h1: runtime: socat (reloaded: pool web is gone)"
+    assert_line "changes on $HOST_h1: runtime: nc (reloaded: pool web is gone)"
     run ask h3 "show backend"
     refute_output --partial web
     run haproxy pools
@@ -259,7 +259,7 @@ app/$NODE_n3"
     [ "$(grep -c . "$BATS_TEST_TMPDIR/kept")" -ge 100 ]
     [ "$(grep -c . "$BATS_TEST_TMPDIR/new")" -ge 30 ]
     # Kept connections to a node that goes are waited for, not left.
-    run grep -v -e ' up -$' -e ': runtime: socat$' "$BATS_TEST_TMPDIR/said"
+    run grep -v -e ' up -$' -e ': runtime: nc$' "$BATS_TEST_TMPDIR/said"
     assert_output ""
     for host in h1 h2 h3; do
         assert_equal "$(servers $host app)" "$NODE_n1 $NODE_n1 ready 1"
@@ -283,7 +283,7 @@ app/$NODE_n3"
     poll sh -c '[ "$1" = "$("$2" exec h1 ss -Htn state established dport = :9000 | wc -l)" ]' - 1 "$BATS_TEST_DIRNAME/lab"
     run haproxy apply del:app/10.77.0.1:9000 "add:app/$NODE_n2" , status
     assert_success
-    assert_line "changes on $HOST_h1: runtime: socat (in maintenance until idle: app/10.77.0.1:9000)"
+    assert_line "changes on $HOST_h1: runtime: nc (in maintenance until idle: app/10.77.0.1:9000)"
     assert_equal "$(answers_of h1 /app/)" "n2 "
     run haproxy apply add:app/10.77.0.1:9000 , apply "del:app/$NODE_n2"
     assert_success
@@ -311,7 +311,7 @@ app/$NODE_n3"
     same_after_reload app
     run haproxy apply add:app/nowhere.invalid:80 "add:app/$NODE_n1" , status
     assert_success
-    assert_line "changes on $HOST_h2: runtime: socat (reloaded: nowhere.invalid:80 has no address)"
+    assert_line "changes on $HOST_h2: runtime: nc (reloaded: nowhere.invalid:80 has no address)"
     for host in h1 h2 h3; do
         assert_equal "$(answers_of $host /app/)" "n1 n2 "
     done
@@ -373,7 +373,7 @@ c $NODE_n3 ready 3"
     lab exec h2 /etc/init.d/haproxy reload
     run haproxy apply "add:app/$NODE_n2" , status
     assert_success
-    assert_line "changes on $HOST_h2: runtime: socat (reloaded: Backend must use a dynamic load balancing to support dynamic servers.)"
+    assert_line "changes on $HOST_h2: runtime: nc (reloaded: Backend must use a dynamic load balancing to support dynamic servers.)"
     assert_equal "$(answers_of h2 /app/)" "n1 n2 "
 }
 
@@ -408,10 +408,16 @@ c $NODE_n3 ready 3"
     run haproxy apply "del:app/$NODE_n3" , status
     assert_line --partial "(reloaded: server mine of app is in no file)"
     assert_equal "$(answers_of h1 /app/)" "n1 n2 "
+    # The same name, another server.
+    ask h1 "add server app/$NODE_n3 $NODE_n2"
+    run haproxy apply "add:app/$NODE_n3" , status
+    assert_line --partial "(reloaded: another server $NODE_n3 of app is still there)"
+    assert_equal "$(answers_of h1 /app/)" "n1 n2 n3 "
+    haproxy apply "del:app/$NODE_n3"
     # What somebody has disabled for a while stays disabled.
     ask h1 "disable server app/$NODE_n1"
     run haproxy apply "add:app/$NODE_n3" , status
-    assert_line "changes on $HOST_h1: runtime: socat"
+    assert_line "changes on $HOST_h1: runtime: nc"
     assert_equal "$(answers_of h1 /app/)" "n2 n3 "
 }
 
@@ -420,7 +426,7 @@ c $NODE_n3 ready 3"
     sed -i 's/^global/&\n\tstats socket ipv4@127.0.0.1:9999 level admin/' "$(lab root h1 /etc/haproxy/haproxy.cfg)"
     with app
     before=$(pids)
-    for way in socat nc perl python3; do
+    for way in nc socat nc perl python3; do
         for socket in /run/haproxy/admin.sock 127.0.0.1:9999; do
             options+=("runtime_socket=$socket")
             run haproxy apply "add:app/$NODE_n1" , apply "del:app/$NODE_n1" , status
@@ -429,6 +435,8 @@ c $NODE_n3 ready 3"
             only h1
         done
         lab exec h1 sh -c 'p=$(readlink -f "$(command -v '$way')") && mv "$p" "$p.off"'
+        # One that knows unix sockets, but by no name that says so.
+        [ "$way" != socat ] || lab exec h1 cp /bin/nc.openbsd.off /usr/local/bin/nc
     done
     assert_equal "$(pids)" "$before"
     run haproxy apply "add:app/$NODE_n1" , status
@@ -436,7 +444,7 @@ c $NODE_n3 ready 3"
     assert_line "changes on $HOST_h1: runtime: none, reload (no program here reaches /run/haproxy/admin.sock: install socat)"
     assert_equal "$(answers_of h1 /app/)" "n1 "
     [ "$(pids)" != "$before" ]
-    lab exec h1 sh -c 'for p in /usr/bin/*.off; do mv "$p" "${p%.off}"; done'
+    lab exec h1 sh -c 'rm /usr/local/bin/nc.off; for p in /usr/bin/*.off; do mv "$p" "${p%.off}"; done'
 }
 
 @test "without a socket, or with a dead one, it is a reload" {
