@@ -327,6 +327,45 @@ $PWD/nosuch.yaml: No such file or directory"
     assert_failure 2
 }
 
+# In a mount namespace of its own, with a /dev/log that is read.
+@test "in the background, changes and refusals go to syslog" {
+    mkdir dev
+    cat >session <<'SESSION'
+set -e
+mount -t tmpfs none dev
+for device in fuse null zero urandom; do
+    : >dev/$device
+    mount --bind /dev/$device dev/$device
+done
+mount --move dev /dev
+python3 -c '
+import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/dev/log")
+open("told", "w").close()
+while True:
+    line = s.recv(4096)
+    with open("told", "ab") as out:
+        out.write(line + b"\n")
+' &
+listener=$!
+for ((i = 0; i < 400; i++)); do [ ! -e told ] || break; sleep 0.05; done
+"$BUILD/balancerfs" config.yaml mnt
+touch mnt/web/app/10.0.0.2:80
+! rmdir mnt/web/app 2>/dev/null
+! touch mnt/web/app/10.0.0.3:http 2>/dev/null
+umount mnt
+for ((i = 0; i < 400; i++)); do ! grep -q 3:http told || break; sleep 0.05; done
+kill $listener
+SESSION
+    run unshare -m bash session
+    assert_success
+    # daemon.notice and daemon.warning
+    run sed 's/^\(<[0-9]*>\).*\(balancerfs\)\[[0-9]*\]: /\1\2 /' told
+    assert_line --regexp '^<29>balancerfs web: [-0-9T:.]*Z uid=0 .*command=touch op=touch pool=app nodes=\+10.0.0.2:80 result=ok '
+    assert_line --regexp '^<28>balancerfs web: [-0-9T:.]*Z uid=0 .*command=touch op=touch pool=app .*result=EINVAL .*port must be a number: 10.0.0.3:http'
+}
+
 # listen ADDRESS FILE: what is sent to a socket goes into the file, datagrams with a line of -- behind them.
 listen()
 {

@@ -222,6 +222,45 @@ YAML
     mount_stop
 }
 
+@test "what is open in a balancer that stays is open still: nodes, temporaries, directories, half a list" {
+    start
+    echo note >"$MNT/web/app/10.0.0.1:80"
+    echo temporary >"$MNT/web/app/.tmp"
+    touch -d 2020-01-01 "$MNT/web/app/10.0.0.2:80"
+    chmod 600 "$MNT/web/app/10.0.0.2:80"
+    inode=$(stat -c %i "$MNT/web/app/10.0.0.1:80")
+    exec 4<"$MNT/web/app/10.0.0.1:80" 5>>"$MNT/web/app/.tmp" 6<"$MNT/web/app"
+    cd "$MNT/web/app"
+    mkfifo "$BATS_TEST_TMPDIR/more"
+    python3 -c '
+import os, sys
+f = os.open(sys.argv[1], os.O_WRONLY | os.O_TRUNC)
+os.write(f, b"10.0.0.1:80\n")
+open(sys.argv[2]).read()
+os.write(f, b"10.0.0.3:80\n")
+os.close(f)' "$MNT/web/app/.nodes" "$BATS_TEST_TMPDIR/more" &
+    writer=$!
+    for i in 1 2; do
+        reload "removed, " <<YAML
+BALANCERS:
+  web: {BACKEND: dummy, pools: {app: ["10.0.0.1:80"]}}
+  shop: {BACKEND: dummy, pools: {cart: ["10.0.1.$i:80"]}}
+YAML
+    done
+    assert_equal "$(cat <&4)" note
+    echo more >&5
+    assert_equal "$(cat .tmp)" "$(printf 'temporary\nmore')"
+    assert_equal "$(stat -c %i 10.0.0.1:80 /proc/self/fd/4 -L | sort -u)" "$inode"
+    assert_equal "$(stat -c '%a %Y' 10.0.0.2:80)" "600 $(date -d 2020-01-01 +%s)"
+    : >"$BATS_TEST_TMPDIR/more"
+    wait $writer
+    assert_equal "$(ls /proc/self/fd/6/)" "10.0.0.1:80
+10.0.0.3:80"
+    exec 4<&- 5>&- 6<&-
+    cd /
+    mount_stop
+}
+
 @test "what runs in a balancer that stays is not disturbed" {
     mount_start <<'YAML'
 BALANCERS:

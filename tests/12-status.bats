@@ -103,19 +103,48 @@ PY
     mount_stop
 }
 
-@test "answered at once while the balancer hangs, and by then it says what waits" {
+@test "answered at once while the balancer hangs" {
     mount_start <<YAML
 BALANCERS:
   web: {BACKEND: dummy, latency: 30s, pools: {app: []}}
 YAML
+    timeout 2 cat "$MNT/web/.status" "$MNT/web/.log" >/dev/null
     ls "$MNT/web" >/dev/null 2>&1 &
-    for ((i = 0; i < 100; i++)); do
-        ! timeout 2 cat "$MNT/web/.status" "$MNT/.status" "$MNT/web/.log" >/dev/null || break
+    mkdir "$MNT/web/one" 2>/dev/null &
+    mkdir "$MNT/web/two" 2>/dev/null &
+    rmdir "$MNT/web/app" 2>/dev/null &
+    sleep 0.5
+    for ((i = 0; i < 20; i++)); do
+        timeout 2 cat "$MNT/web/.status" "$MNT/.status" "$MNT/web/.log" >/dev/null
+        timeout 2 getfattr -d "$MNT/web" >/dev/null
+        timeout 2 stat "$MNT/web" "$MNT" >/dev/null
     done
-    timeout 2 getfattr -d "$MNT/web" >/dev/null
-    timeout 2 stat "$MNT/web" "$MNT" >/dev/null
     kill $(jobs -p | grep -vx "$PID")
     mount_kill
+}
+
+@test "while a change runs, .status says so, and what waits behind it" {
+    mount_start <<YAML
+BALANCERS:
+  web: {BACKEND: dummy, log: $log, latency: 2s, cache_ttl: 1h, pools: {app: ["a:80"]}}
+YAML
+    ls "$MNT/web/app" >/dev/null
+    timeout 60 rm "$MNT/web/app/a:80" &
+    for ((i = 0; i < 200; i++)); do
+        [ "$(value "$MNT/web/.status" 'd["changes_running"]')" -eq 0 ] || break
+        sleep 0.02
+    done
+    timeout 60 touch "$MNT/web/app/b:80" &
+    timeout 60 touch "$MNT/web/app/c:80" &
+    for ((i = 0; i < 200; i++)); do
+        seen=$(value "$MNT/web/.status" 'd["changes_running"], d["changes_queued"]')
+        [ "$seen" != "(1, 2)" ] || break
+        sleep 0.02
+    done
+    assert_equal "$seen" "(1, 2)"
+    wait $(jobs -p | grep -vx "$PID")
+    assert_equal "$(value "$MNT/web/.status" 'd["changes_running"], d["changes_queued"]')" "(0, 0)"
+    mount_stop
 }
 
 @test "writing to them is EPERM, whoever it is, and they cannot be removed, renamed or replaced" {
@@ -177,6 +206,25 @@ command=rm op=rm pool=new nodes=-a:80 result=ok
 command=rmdir op=rmdir pool=new nodes=-new/ result=ok'
     # The same lines are told to the log of the system.
     [ "$(grep -c 'web: .*op=touch.*result=ok' "$ERR")" -eq 510 ]
+    mount_stop
+}
+
+@test "who had logged in is in the log, also behind sudo" {
+    mounted
+    cat >session <<'SESSION'
+echo 4711 >/proc/self/loginuid || exit 77
+touch "$1/c:80"
+sudo -n touch "$1/d:80"
+SESSION
+    run bash session "$app"
+    [ "$status" -ne 77 ] || skip "nobody can log in: /proc/self/loginuid cannot be written"
+    rm "$app/c:80"
+    run sh -c 'sed "s/.*\(uid=.*\) pid=[0-9]* \(command=[^ ]*\).*\(nodes=[^ ]*\).*/\1 \2 \3/" "$1"' sh "$MNT/web/.log"
+    login=$(cat /proc/self/loginuid)
+    [ "$login" != 4294967295 ] || login=-
+    assert_output "uid=0 login=4711 command=touch nodes=+c:80
+uid=0 login=4711 command=touch nodes=+d:80
+uid=0 login=$login command=rm nodes=-c:80"
     mount_stop
 }
 
