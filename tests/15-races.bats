@@ -60,6 +60,17 @@ poll_log()
     return 1
 }
 
+poll()
+{
+    local i
+    for ((i = 0; i < 200; i++)); do
+        ! "$@" || return 0
+        sleep 0.05
+    done
+    echo "still not so: $*" >&2
+    return 1
+}
+
 ended()
 {
     local i
@@ -181,6 +192,41 @@ races()
     poll_log 'op=touch .*10.0.0.4:80.*result=ok'
     same_as_balancer
     wait $!
+    mount_stop
+}
+
+says()
+{
+    grep -qx "$1" "$MNT/web/.status"
+}
+
+@test "mv into a pool that others delete meanwhile makes it again, and its directory lives on" {
+    mkfifo fifo
+    printf '%s\n' 'app: ["10.0.0.1:80"]' 'list: []' 'other: []' >"$file"
+    mount_start <<YAML
+BALANCERS:
+  web: {BACKEND: dummy, file: $file, fail_file: $PWD/fifo, fail_calls: [apply], cache_ttl: 1h}
+YAML
+    ls -lR "$MNT" >/dev/null
+    exec 8<"$MNT/web/other"
+    # It hangs until the fifo is written to; then its outcome is unknown, and what is behind it sees a new listing.
+    touch "$MNT/web/app/10.0.0.2:80" 2>/dev/null &
+    poll says "changes_running: 1"
+    mv "$MNT/web/app/10.0.0.1:80" "$MNT/web/other/" &
+    moving=$!
+    echo 10.0.0.3:80 >"$MNT/web/list/.nodes" &
+    poll says "changes_queued: 2"
+    printf '%s\n' 'app: ["10.0.0.1:80"]' 'list: []' >"$file"
+    timeout 20 sh -c 'echo EIO >fifo'
+    for ((i = 0; i < 100; i++)); do
+        kill -0 $moving 2>/dev/null || break
+        timeout 0.2 sh -c ': >fifo' || true
+    done
+    wait $moving
+    assert_equal "$(ls /proc/self/fd/8/)" 10.0.0.1:80
+    exec 8<&-
+    wait $(jobs -p | grep -vx "$PID") || true
+    assert_equal "$(ls "$MNT/web/list")" 10.0.0.3:80
     mount_stop
 }
 
