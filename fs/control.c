@@ -157,47 +157,50 @@ static bool still_holds(const struct dir *d, const struct shown *s)
     return same;
 }
 
-void control_nodes_text(const struct fs_balancer *b, uint32_t pool, struct buf *out)
-{
-    const struct dir *d = inode_at(b->view.inodes, pool)->entries;
-    struct shown s;
-
-    if (!shown_get(b, d, &s)) {
-        out->failed = true;
-        return;
-    }
-    if (still_holds(d, &s)) {
-        if (d->written.len)
-            buf_add(out, d->written.data, d->written.len);
-    } else {
-        for (size_t i = 0; i < s.n; i++)
-            buf_printf(out, "%s\n", inode_name(s.at[i]));
-    }
-    free(s.at);
-}
-
-static bool text_size(const struct fs_balancer *b, const struct dir *d, size_t *size)
+/* How long the text is, and whether it is the one that was written: looked at once, until the nodes
+ * change, since every look at .nodes asks for it, on the reader's thread. false: no memory. */
+static bool text_look(const struct fs_balancer *b, struct dir *d)
 {
     struct shown s;
 
+    if (d->has_text_size)
+        return true;
     if (!shown_get(b, d, &s))
         return false;
-    *size = 0;
-    if (still_holds(d, &s))
-        *size = d->written.len;
-    else
-        for (size_t i = 0; i < s.n; i++)
-            *size += strlen(inode_name(s.at[i])) + 1;
+    d->text_is_written = still_holds(d, &s);
+    d->text_size = d->text_is_written ? d->written.len : 0;
+    for (size_t i = 0; i < s.n && !d->text_is_written; i++)
+        d->text_size += strlen(inode_name(s.at[i])) + 1;
     free(s.at);
+    d->has_text_size = true;
     return true;
 }
 
-/* Every look at .nodes asks for it, on the reader's thread: it is counted once. */
+void control_nodes_text(const struct fs_balancer *b, uint32_t pool, struct buf *out)
+{
+    struct dir *d = inode_at(b->view.inodes, pool)->entries;
+
+    if (!text_look(b, d)) {
+        out->failed = true;
+        return;
+    }
+    if (d->text_size)
+        (void)buf_reserve(out, d->text_size);
+    if (d->text_is_written && d->text_size)
+        buf_add(out, d->written.data, d->written.len);
+    for (uint32_t i = 0; i < d->n && !d->text_is_written; i++) {
+        const struct inode *node = inode_at(b->view.inodes, d->by_name[i]);
+
+        if (node->kind != INODE_NODE || !view_shows(node))
+            continue;
+        buf_str(out, inode_name(node));
+        buf_str(out, "\n");
+    }
+}
+
 size_t control_nodes_size(const struct fs_balancer *b, uint32_t pool)
 {
     struct dir *d = inode_at(b->view.inodes, pool)->entries;
 
-    if (!d->has_text_size)
-        d->has_text_size = text_size(b, d, &d->text_size);
-    return d->has_text_size ? d->text_size : 0;
+    return text_look(b, d) ? d->text_size : 0;
 }

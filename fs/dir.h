@@ -27,8 +27,8 @@ struct dir {
     int failed_later;      /* errno of a change that was accepted and then refused; for fsync */
     struct buf written;    /* the text last written to .nodes; has_written */
     bool has_written;
-    size_t text_size; /* of .nodes, if has_text_size: it has not changed since it was counted */
-    bool has_text_size;
+    size_t text_size; /* of .nodes, if has_text_size: it has not changed since */
+    bool has_text_size, text_is_written;
 };
 
 struct dir *dir_new(int64_t now);
