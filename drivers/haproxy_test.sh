@@ -7,13 +7,15 @@
 # uses their httpclient. Where no line speaks of that they are left out; what is refused so is tested again with them.
 passes_quickly()
 {
-    grep -qs httpclient /etc/haproxy/haproxy.cfg "$include_dir"*.cfg
-    [ $? -eq 1 ] && haproxy -c -f /dev/stdin -f /etc/haproxy/haproxy.cfg -f "$include_dir" >/dev/null 2>&1 <<END
+    haproxy -c -f /dev/stdin -f /etc/haproxy/haproxy.cfg -f "$include_dir" >/dev/null 2>&1 <<END &
 global
 .if version_atleast(2.6)
 httpclient.ssl.verify none
 .endif
 END
+    grep -qs httpclient /etc/haproxy/haproxy.cfg "$include_dir"*.cfg
+    rc=$?
+    wait $! && [ $rc -eq 1 ]
 }
 
 if [ -n "$test_cmd" ]; then

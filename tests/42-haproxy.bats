@@ -139,7 +139,7 @@ app/$NODE_n3"
     run haproxy apply "add:app/$NODE_n2"
     assert_failure
     assert_output --partial "EREMOTEIO $HOST_h1: haproxy -c: Couldn't open the ca-file '/none'"
-    run lab exec h1 tail -n +2 /tmp/runs
+    run lab exec h1 tail -n 1 /tmp/runs
     assert_output "-c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/pools/"
     lab exec h1 rm /usr/local/sbin/haproxy /tmp/runs
 }
