@@ -21,7 +21,7 @@ teardown()
     mount_stop_all
 }
 
-# Pool app: a node that stays and one that goes. And the recipes, for where it is mounted.
+# Pool app: a node that stays and two that go. And the recipes, for where it is mounted.
 mounted()
 {
     mount_start <<YAML
@@ -31,7 +31,7 @@ BALANCERS:
     log: $log
     cache_ttl: 1h
     pools:
-      app: ["10.0.0.1:8080", "10.0.0.9:8080"]
+      app: ["10.0.0.1:8080", "10.0.0.9:8080", "[2001:db8::9]:8080"]
       one: ["10.0.0.1:8080"]
       two: ["10.0.0.1:8080"]
       three: ["10.0.0.1:8080"]
@@ -94,7 +94,7 @@ changed()
 @test "Ansible: file" {
     mounted
     run ansible localhost, recipes/ansible-file.yml
-    first 3
+    first 4
     changed 2
     run ansible localhost, recipes/ansible-file.yml
     second
@@ -104,7 +104,7 @@ changed()
 @test "Ansible: purge" {
     mounted
     run ansible localhost, recipes/ansible-purge.yml
-    first 3
+    first 4
     changed 2
     run ansible localhost, recipes/ansible-purge.yml
     second
@@ -166,7 +166,7 @@ puppet_apply()
     mounted
     run puppet_apply recipes/puppet-purge.pp
     assert_equal "$status" 2
-    status=0 first 3
+    status=0 first 4
     run puppet_apply recipes/puppet-purge.pp
     second
     refute_output --partial "/Stage[main]/"
@@ -214,7 +214,7 @@ cfengine()
 @test "CFEngine: create and delete" {
     mounted
     run cfengine recipes/cfengine.cf
-    first 3
+    first 4
     assert_output --partial "Created file"
     run cfengine recipes/cfengine.cf
     second
@@ -243,10 +243,11 @@ cfengine()
     touch from/10.0.0.1:8080 'from/[2001:db8::3]:8080'
     echo "rack 7" >from/web2.example.com:8080
     run recipes/rsync-delete.sh from "$MNT/web/app"
-    first 3
+    first 4
     assert_output --partial "deleting   10.0.0.9:8080"
+    assert_output --partial "deleting   [2001:db8::9]:8080"
     # added first
-    assert_equal "$(grep -o '[+-].*' "$log" | cut -c1 | tr -d '\n')" "++-"
+    assert_equal "$(grep -o '[+-].*' "$log" | cut -c1 | tr -d '\n')" "++--"
     assert_equal "$(cat "$MNT/web/app/web2.example.com:8080")" "rack 7"
     run recipes/rsync-delete.sh from "$MNT/web/app"
     second
@@ -263,7 +264,7 @@ cfengine()
     git -C origin commit -qm one
     git clone -q origin clone
     run recipes/git-rsync.sh clone "$MNT/web"
-    first 4
+    first 5
     assert_equal "$(nodes fresh)" ""
     assert_equal "$(nodes one)" "10.0.0.1:8080 "
     run recipes/git-rsync.sh clone "$MNT/web"
@@ -280,7 +281,7 @@ cfengine()
 @test "systemd-tmpfiles" {
     mounted
     run systemd-tmpfiles --create --remove "$PWD/recipes/tmpfiles.conf"
-    first 3
+    first 4
     run systemd-tmpfiles --create --remove "$PWD/recipes/tmpfiles.conf"
     second
     assert_output ""
@@ -292,11 +293,11 @@ cfengine()
     run recipes/pool.sh add "$pool" 10.0.0.1:8080 web2.example.com:8080 '[2001:db8::3]:8080'
     assert_success
     assert_equal "$(transactions)" 2
-    run recipes/pool.sh delete "$pool" 10.0.0.9:8080
-    first 1
+    run recipes/pool.sh delete "$pool" 10.0.0.9:8080 '[2001:db8::9]:8080'
+    first 2
     run recipes/pool.sh add "$pool" 10.0.0.1:8080 web2.example.com:8080
     second
-    run recipes/pool.sh delete "$pool" 10.0.0.9:8080
+    run recipes/pool.sh delete "$pool" 10.0.0.9:8080 '[2001:db8::9]:8080'
     second
     run recipes/pool.sh set "$pool" '[2001:db8::3]:8080' 10.0.0.1:8080 web2.example.com:8080
     second

@@ -19,8 +19,9 @@ file { "${web}/fresh":
 }
 
 file { "${web}/fresh/10.0.0.6:8080":
-  ensure => file,
-  mode   => '0600',
-  owner  => 'root',
-  group  => 'root',
+  ensure  => file,
+  mode    => '0600',
+  owner   => 'root',
+  group   => 'root',
+  seltype => 'etc_t',
 }
