@@ -180,6 +180,23 @@ agent_start()
     errno EACCES "login as nobody-here refused"
 }
 
+@test "a password among the credentials of systemd" {
+    run remote web1 password_file='$CREDENTIALS_DIRECTORY/web.password' -- 'id -un'
+    assert_failure
+    assert_output --partial "CREDENTIALS_DIRECTORY is not set (LoadCredential= of systemd sets it)"
+    mkdir -m 700 credentials
+    cp "$PASSWORD_FILE" credentials/web.password
+    # As systemd leaves them: the directory guards them.
+    chmod 440 credentials/web.password
+    export CREDENTIALS_DIRECTORY=$PWD/credentials
+    for file in '$CREDENTIALS_DIRECTORY/web.password' '${CREDENTIALS_DIRECTORY}/web.password'; do
+        run remote web1 password_file="$file" -- 'id -un'
+        assert_output deploy
+    done
+    run remote web1 password_file="$PWD/credentials/web.password" -- 'id -un'
+    errno EACCES "can be read by group or others: chmod 600 it"
+}
+
 @test "a password that cannot be had" {
     run remote web1 password_file=/nonexistent
     errno EACCES "password_file /nonexistent: No such file or directory"
