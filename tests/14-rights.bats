@@ -207,6 +207,7 @@ moves("mc", [f], os.truncate, f, 7)
 then(f)
 moves("mc", [f], lambda: os.close(os.open(f, os.O_WRONLY | os.O_TRUNC)))
 moves(",", [f, "p"], lambda: (open(f).read(), os.listdir("p"), os.stat(f)))
+is_(os.stat(f).st_atime_ns <= os.stat(f).st_mtime_ns, True, "no access time that reading moves")
 moves(",", ["p", "."], answer, os.unlink, ["p/nothing:80"])
 moves(",", ["p", "."], answer, os.mkdir, ["p"])
 moves(",", ["p", f], answer, os.link, [f, "p/l:80"])
@@ -216,6 +217,10 @@ for i in range(2):
     os.chmod(f, 0o600)
     is_((mode(f), os.stat(f).st_mtime_ns <= os.stat(f).st_ctime_ns), (0o600, True), "a temporary")
     os.rename(f, "e/n:80")
+ctime = os.stat("e/n:80").st_ctime_ns
+os.rename("e/n:80", "e/m:80")
+os.rename("e/m:80", "e/n:80")
+is_(os.stat("e/n:80").st_ctime_ns, ctime, "ctime under a new name")
 is_(time.time() - os.stat("e/n:80").st_ctime < 100, True, "ctime of a node that was a temporary")
 PY
 }
