@@ -44,6 +44,19 @@ static void fill_note(const struct note *note, int64_t changed, struct stat *st)
     st->st_mtim = note->mtime;
 }
 
+/* Who may change the pool may write its list. */
+static void fill_from_pool(const struct fs_balancer *b, uint32_t pool, struct stat *st)
+{
+    const struct note *given = inode_note(b->view.inodes, pool);
+
+    if (given && given->has_mode)
+        st->st_mode = S_IFREG | (given->mode & 0666);
+    if (given && given->has_uid)
+        st->st_uid = given->uid;
+    if (given && given->has_gid)
+        st->st_gid = given->gid;
+}
+
 /* Subdirectories are counted, as everywhere: find(1) relies on it. */
 static nlink_t links(const struct fs_balancer *b, const struct inode *i)
 {
@@ -77,6 +90,8 @@ void attr_fill(const struct fs_balancer *b, uint32_t slot, struct stat *st)
     };
     st->st_mode = inode_is_dir(i) ? S_IFDIR | b->set.dir_mode
                                   : S_IFREG | (b->set.file_mode & (control ? 0444 : 07777));
+    if (i->kind == INODE_NODES)
+        fill_from_pool(b, i->dir, st);
     changed = changed_at(b, i);
     st->st_mtim = st->st_atim = from_ns(changed);
     if (note)

@@ -188,6 +188,10 @@ $BEN $OPS 775"
     done
     assert_equal "$(stat -c '%U %G %a' "$pool/b:80" "$pool/a:80")" "$BEN $OPS 640
 root root 644"
+    assert_equal "$(stat -c '%U %G %a' "$pool/.nodes")" "$BEN $OPS 644"
+    printf 'b:80\na:80\n' | may "$BEN" tee "$pool/.nodes" >/dev/null
+    echo a:80 >"$MOUNT_DIR/list"
+    may_not "$ANN" cp "$MOUNT_DIR/list" "$pool/.nodes"
     # What was there before is whose it was; root makes things for the owner.
     may_not "$BEN" touch "$pool/a:80"
     touch "$pool/r:80"
