@@ -59,7 +59,8 @@ static struct work *rename_work(const struct move *m, struct error *err)
         return NULL;
     }
     pin_target(w, m);
-    if (m->is_node && m->to_dir->kind == INODE_POOL && !m->there)
+    /* Also where it is there: a list that is being made may be about to delete it. */
+    if (m->is_node && m->to_dir->kind == INODE_POOL)
         put_change(w, ADD_NODE, to_pool, c->to_name);
     return w;
 }

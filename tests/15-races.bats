@@ -230,6 +230,17 @@ YAML
     mount_stop
 }
 
+@test "mv onto a node that a list is just deleting" {
+    mounted 1s
+    echo 10.0.0.2:80 >"$app/.nodes" &
+    sleep 0.4
+    mv "$app/10.0.0.2:80" "$app/10.0.0.1:80"
+    wait $!
+    assert_equal "$(balancer_has)" 10.0.0.1:80
+    same_as_balancer
+    mount_stop
+}
+
 @test "a list that comes out of a temporary directory" {
     mounted 0
     mkdir "$app/.partial"
