@@ -140,9 +140,9 @@ apply rmdir:new"
     mv "$MNT/web/app/10.0.0.3:80" "$MNT/web/spare/"
     assert_equal "$(calls)" "apply spare+10.0.0.3:80 app-10.0.0.3:80"
     assert_equal "$(names "$MNT/web/app") $(names "$MNT/web/spare")" "10.0.0.2:8080 10.0.0.3:80"
-    # Onto one that is there: only the old one goes.
+    # Onto one that is there: it is added all the same, since others may delete it meanwhile.
     mv -f "$MNT/web/spare/10.0.0.3:80" "$MNT/web/app/10.0.0.2:8080"
-    assert_equal "$(calls)" "apply spare-10.0.0.3:80"
+    assert_equal "$(calls)" "apply app+10.0.0.2:8080 spare-10.0.0.3:80"
     assert_equal "$(errno 'os.rename(a[0], a[1])' "$MNT/web/app/10.0.0.2:8080" "$MNT/web/app/nonsense")" EINVAL
     assert_equal "$(errno 'os.rename(a[0], a[1])' "$MNT/web/app/10.0.0.7:1" "$MNT/web/app/10.0.0.8:1")" ENOENT
     assert_equal "$(errno 'os.rename(a[0], a[1])' "$MNT/web/app/10.0.0.2:8080" "$MNT/other/app/10.0.0.2:8080")" EXDEV

@@ -40,7 +40,7 @@ def command(*words):
 
 
 def null_compare():
-    bench.title("Looking, cached, against a null file system on libfuse")
+    bench.title("Looking, cached, against a null file system on libfuse, on one core")
     with bench.Mount(config()) as ours, \
             bench.Mount("", [bench.BUILD + "/tests/null_fs", "-f", *map(str, SIZES.values())], "fuse") as null:
         questions = {
