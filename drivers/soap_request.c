@@ -50,13 +50,15 @@ static void write_names(struct writer *w, const char *part, const struct soap_na
     end(w);
 }
 
+/* The rows are xsd:anyType, and each says what it is: gSOAP takes no array for an element of the
+ * type that the WSDL gives them, nor soapenc:Array; the other servers take all of these. */
 static void write_parts(struct writer *w, const struct soap_request *q)
 {
     if (q->names)
         write_names(w, "names", q->names);
     if (!q->rows_part)
         return;
-    start_array(w, q->rows_part, "soapenc:Array", q->names->n);
+    start_array(w, q->rows_part, "xsd:anyType", q->names->n);
     for (size_t i = 0; i < q->names->n; i++)
         write_names(w, "item", &q->rows[i]);
     end(w);
