@@ -167,39 +167,49 @@ static enum outcome prepared(struct hosts *hs, struct error *err)
     return refused ? FAILED : lost ? AGAIN : DONE;
 }
 
-/* A host would not: the others go back to old, in force too. */
-static enum outcome roll_back(struct hosts *hs, const struct host *culprit, const struct host *lost,
-                              struct error *err)
+/* Not all is as it was. */
+static void add_doubt(const struct host *h, struct error *err)
 {
     char why[sizeof err->text];
 
-    (void)host_error(culprit, err);
     memcpy(why, err->text, sizeof why);
-    each(hs, is_ready, STEP_ROLLBACK, clock_now_ms() + SETTLE_MS);
-    if (lost)
-        (void)error_set(err, EIO, "%s; and it is unknown what %s has", why, lost->name);
+    if (is_lost(h))
+        (void)error_set(err, EIO, "%s; and it is unknown what %s has", why, h->name);
+    else
+        (void)error_set(err, EIO, "%s; and %s may still use the new files: %s", why, h->name,
+                        h->err.text);
+}
+
+/* A host would not: the others go back to old, in force too. */
+static enum outcome roll_back(struct hosts *hs, const struct host *culprit, int64_t deadline,
+                              struct error *err)
+{
+    (void)host_error(culprit, err);
+    for (size_t i = 0; i < hs->n; i++)
+        hs->at[i].asked = is_ready(&hs->at[i]);
+    each(hs, is_ready, STEP_ROLLBACK, deadline);
     for (size_t i = 0; i < hs->n; i++) {
         const struct host *h = &hs->at[i];
 
-        if (h != culprit && h != lost && is_lost(h))
-            (void)error_set(err, EIO, "%s; and it is unknown what %s has", why, h->name);
+        if (is_lost(h) || (h->asked && was_refused(h)))
+            add_doubt(h, err);
     }
     return FAILED;
 }
 
 static enum outcome commit(struct hosts *hs, int64_t deadline, struct error *err)
 {
-    int64_t settle = clock_now_ms() + SETTLE_MS;
+    int64_t settle = clock_now_ms() + SETTLE_MS, later = deadline > settle ? deadline : settle;
     const struct host *refused, *lost;
     struct error ignored;
 
     each(hs, is_up, STEP_COMMIT, deadline);
     if (first(hs, is_lost))
-        each(hs, is_lost, STEP_SETTLE, deadline > settle ? deadline : settle);
+        each(hs, is_lost, STEP_SETTLE, later);
     refused = first(hs, was_refused);
     lost = first(hs, is_lost);
     if (refused)
-        return roll_back(hs, refused, lost, err);
+        return roll_back(hs, refused, later, err);
     if (lost)
         (void)error_set(err, EIO, "it is unknown whether the change is in force: %s",
                         lost->err.text);

@@ -11,7 +11,8 @@
  *                                                   one is stale, busy or lost: all put back;
  *                                                   again, now with the first host's lock taken
  *                                                   before 1, so that nobody can come between
- *   5 commit   reload.                              one refuses: all roll back; the error
+ *   5 commit   reload.                              one refuses: all roll back; the error,
+ *                                                   EIO when one of them could not
  *                                                   one is lost: it is asked (opened again, its
  *                                                   lock awaited, its files compared); if it
  *                                                   cannot be, it has missed the change: success

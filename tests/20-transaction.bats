@@ -56,6 +56,20 @@ has_nodes() # HOST POOL NODE...
     for host in web1 web2 web3; do [ "$(tr '\n' ' ' <"$BASE/run/$host.reloads")" = "2 1 " ]; done
 }
 
+@test "a host that cannot go back is named, and what is in force there is unknown" {
+    cli -- apply add:app/10.0.0.1:80
+    RELOAD_CMD='case $HOST in web1) grep -q 10.0.0.2 app.conf || { echo "no way back"; exit 1; } ;; web2) grep -q 10.0.0.2 app.conf || sleep 3 ;; web3) ! grep 10.0.0.2 app.conf ;; esac'
+    run cli -- apply add:app/10.0.0.2:80
+    assert_failure
+    assert_output --partial "EIO web3: "
+    assert_output --regexp "; and web1 may still use the new files: web1: with the old files: no way back\$"
+    # The way back may take its time, too.
+    refute_output --partial "web2:"
+    same_everywhere
+    clean_everywhere
+    has_nodes web1 app 10.0.0.1:80
+}
+
 @test "a host that is down: nothing is changed on the others, and it is named" {
     host_down web2
     run cli -- apply add:app/10.0.0.1:80 , pools , status
