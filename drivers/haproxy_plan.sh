@@ -63,14 +63,15 @@ function old_file(p) { return ENVIRON["BALANCERFS_OLD"] "/" p ".cfg" }
 function new_file(p) { return "./" p ".cfg" }
 '
 
-# POOL...: the plan, from $BALANCERFS_OLD, the files here, and $configs: the main configuration may have a default-server,
+# POOL...: the plan, from $BALANCERFS_OLD, the files here, and $configs: the configuration may have a default-server,
 # of which the stats socket knows nothing. In a process of its own.
 plan()
 {
     configs=$configs exec awk -v pools="$*" "$files_awk"'
     function is_inherited(files,    file, n, i, line, words, inside) {
-        n = split(files, file, " ")
+        n = split(files, file, "\n")
         for (i = 1; i <= n; i++) {
+            if (file[i] == "") continue
             inside = 0
             while ((getline line < file[i]) > 0) {
                 sub(/\r$/, "", line)

@@ -13,16 +13,27 @@ fail() # WHY
     exit 1
 }
 
-# The files of the main configuration, in $configs.
+# The files of the configuration that may have a default-server for all pools, a line each in $configs.
 find_configs()
 {
     configs=
     # shellcheck disable=SC2086 # words are wanted
-    set -- ${test_cmd:-haproxy -f /etc/haproxy/haproxy.cfg}
+    set -- $test_cmd
     while [ $# -gt 1 ]; do
-        if [ "$1" = -f ] && [ -f "$2" ]; then configs="$configs $2"; fi
+        if [ "$1" = -f ]; then add_config "$2"; fi
         shift
     done
+    [ -n "$configs" ] || add_config /etc/haproxy/haproxy.cfg
+    add_config "$include_dir"
+}
+
+add_config() # FILE, or a directory of them
+{
+    if [ -d "$1" ]; then
+        configs=$configs$nl$(grep -ls default-server "${1%/}"/*.cfg)
+    else
+        configs=$configs$nl$1
+    fi
 }
 
 # ---- reload

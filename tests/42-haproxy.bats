@@ -299,6 +299,17 @@ c $NODE_n3 ready 3"
     assert_equal "$(pids)" "$before"
 }
 
+@test "a default-server in a file beside the pools is not forgotten" {
+    only h2
+    with web
+    printf 'defaults\n\tmode http\n\ttimeout connect 1s\n\ttimeout client 9s\n\ttimeout server 9s\n\tdefault-server weight 7\n' >"$(lab root h2 "/etc/haproxy/pools/a 0.cfg")"
+    lab exec h2 /etc/init.d/haproxy reload
+    run haproxy apply "add:web/$NODE_n1" , status
+    assert_success
+    assert_line --partial "(reloaded: web has a default-server)"
+    assert_equal "$(servers h2 web)" "$NODE_n1 $NODE_n1 ready 7"
+}
+
 @test "where HAProxy runs something else than the files say, a reload makes it true" {
     only h1
     with app "add:app/$NODE_n1" "add:app/$NODE_n2"
