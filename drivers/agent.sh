@@ -30,6 +30,7 @@ known=
 known_names=
 before=
 quiet=
+secs=
 stuck=
 made=
 open=

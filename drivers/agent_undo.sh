@@ -29,14 +29,14 @@ read_journal() # in $mark, $was_job, $back, $gone and $quiet; fails when it is n
 recover()
 {
     if [ -s "$home/begin" ]; then
-        if read_journal; then
-            settle_journal
-            if [ -s "$home/begin" ]; then
-                exec 9>&-
-                return 1
-            fi
-        else
-            rm -f "$home/begin"
+        my_quiet=$quiet
+        my_secs=$secs
+        if read_journal; then settle_journal; else rm -f "$home/begin"; fi
+        quiet=$my_quiet
+        secs=$my_secs
+        if [ -s "$home/begin" ]; then
+            exec 9>&-
+            return 1
         fi
     fi
     for n in "$home"/job.*; do

@@ -244,6 +244,23 @@ at()
     each_shell left
 }
 
+@test "what another left is put right, and then the change is tested all the same" {
+    quiet()
+    {
+        local job=.balancerfs/job.0.999999
+        TEST_CMD="echo $STATE; exit 1"
+        put app.conf old
+        ready a || return 1
+        # Another one wrote down what hosts have missed, of which no server is told.
+        mkdir -p "$DIR/$job/old"
+        (umask 077 && touch "$DIR/.balancerfs/lock")
+        put .balancerfs-missed "1 web2 create app"
+        printf 'job %s\nnew .balancerfs-missed\nquiet\nend\n' $job >"$DIR/.balancerfs/begin"
+        prepare a put:app.conf:1 <<<new && expect a test "$STATE" && has app.conf old && hang_up a && clean
+    }
+    each_shell quiet
+}
+
 @test "while old files cannot be put back nothing else is changed, and everybody is told" {
     stuck()
     {
