@@ -5,8 +5,8 @@
 #
 # All of it is in $dir.balancerfs, which no server's glob matches and which is as safe as $dir itself:
 #   lock       held by flock on descriptor 9 (closed for every child that may last: a daemon would keep it for ever)
-#   begin      the journal: job, had and new files, "quiet" when no server has to be told, "end"; then "commit", and
-#              "rollback" when the reload failed
+#   begin      the journal: job, had and new files, "quiet" when no server has to be told, "sums" and those of what is put
+#              in place, "end"; then "commit", and "rollback" when the reload failed
 #   job.N.PID/ new/ what is to be put in place, old/ links to what was there, out what a command said
 # And $dir.balancerfs-missed: what hosts that are down have missed; read and changed as if it were a pool's file.
 

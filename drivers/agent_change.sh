@@ -225,6 +225,7 @@ put_in_place()
         for n in $back; do echo "had $n"; done
         for n in $gone; do echo "new $n"; done
         [ -z "$quiet" ] || echo quiet
+        printf 'sums\n%s' "$learnt" || return 1
         echo end
     } >"$home/begin" || return 1
     set --
@@ -268,6 +269,7 @@ do_prepare() # SEQ WAIT SECONDS TOTAL ITEM...
     1) refuse stale; return ;;
     2) refuse failed "$dir$odd is no file that can be read"; return ;;
     esac
+    ours=$nl$learnt
     if [ -n "$puts$cuts" ] && ! said=$(put_in_place 2>&1); then
         withdraw
         refuse failed "$said"

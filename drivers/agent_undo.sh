@@ -5,20 +5,23 @@
 
 # ---- putting back
 
-read_journal() # in $mark, $was_job, $back, $gone and $quiet; fails when it is not complete: nothing was renamed then
+read_journal() # in $mark, $was_job, $back, $gone, $ours and $quiet; fails when it is not complete: nothing was renamed then
 {
     mark=
     was_job=
     back=
     gone=
+    ours=
     quiet=
     while read -r what name; do
         case $what in
         job) was_job=$name ;;
+        sums) ours=$nl ;;
         had) back="$back $name" ;;
         new) gone="$gone $name" ;;
         quiet) quiet=yes ;;
         end | commit | rollback) mark=$what ;;
+        *) [ ${#what} -ne 64 ] || ours="$ours$what  $name$nl" ;;
         esac
     done <"$home/begin"
     [ -n "$mark" ]
@@ -82,11 +85,32 @@ clear_job()
     rm -f -- "$@" || forget
 }
 
-# $back and $gone of $job; can be done again as long as the journal is there.
+# What a person has changed since it was put in place, in $edited. $ours is empty in journals of older versions.
+find_edited()
+{
+    edited=
+    set --
+    for n in $back $gone; do
+        # Every sh that there is has -ef.
+        # shellcheck disable=SC3013
+        [ ! -f "$n" ] || [ "$job/old/$n" -ef "$n" ] || set -- "$@" "$n"
+    done
+    [ -n "$ours" ] && [ $# -gt 0 ] || return 0
+    sums=$(sha256sum -- "$@") || return 1
+    while read -r sum n; do
+        case $ours in *"$nl$sum  $n$nl"*) ;; *) edited="$edited $n" ;; esac
+    done <<END
+$sums
+END
+}
+
+# $back and $gone of $job, but for what is edited; can be done again as long as the journal is there.
 put_back()
 {
+    find_edited || return 1
     set --
     for n in $back; do
+        case "$edited " in *" $n "*) continue ;; esac
         [ -e "$job/old/$n" ] || [ -h "$job/old/$n" ] || continue
         # mv refuses what is one file. Every sh that there is has -ef.
         # shellcheck disable=SC3013
@@ -94,6 +118,7 @@ put_back()
     done
     [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
     for n in $gone; do
+        case "$edited " in *" $n "*) continue ;; esac
         [ ! -e "$n" ] || rm -f -- "$n" || return 1
     done
 }

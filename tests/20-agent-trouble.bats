@@ -39,14 +39,17 @@ new()
     each_shell refused
 }
 
-@test "a file that is a link is put back as one" {
+@test "a file that is a link is put back as one; a change puts a file in its place" {
     linked()
     {
         TEST_CMD=false
         echo old >"$STATE/app"
         ln -s "$STATE/app" "$DIR/app.conf"
         ready a && prepare a put:app.conf:1 <<<new && expect a test "exit status 1" || return 1
-        [ -h "$DIR/app.conf" ] && has app.conf old
+        [ -h "$DIR/app.conf" ] && has app.conf old && hang_up a || return 1
+        TEST_CMD=true
+        ready a && prepare a put:app.conf:1 <<<new && expect a prepared && request a "commit 9" ok && request a forget ok || return 1
+        [ ! -h "$DIR/app.conf" ] && has app.conf new && [ "$(cat "$STATE/app")" = old ]
     }
     each_shell linked
 }
@@ -259,6 +262,29 @@ at()
         prepare a put:app.conf:1 <<<new && expect a test "$STATE" && has app.conf old && hang_up a && clean
     }
     each_shell quiet
+}
+
+@test "what a person has edited since stays, when the other files go back" {
+    edited()
+    {
+        local how
+        for how in shoot abort; do
+            put app.conf old
+            put end.conf old
+            put gone.conf old
+            ready a && prepare a put:app.conf:1 put:end.conf:1 put:new.conf:1 put:web.conf:1 cut:gone.conf <<<$'new\nnew\nnew\nnew' || return 1
+            expect a prepared || return 1
+            [ $how = abort ] || shoot a
+            put app.conf "by hand"
+            put web.conf "by hand"
+            put gone.conf "by hand"
+            if [ $how = abort ]; then request a abort ok || return 1; else ready a || return 1; fi
+            has app.conf "by hand" && has web.conf "by hand" && has gone.conf "by hand" && has end.conf old && [ ! -e "$DIR/new.conf" ] || return 1
+            rm "$DIR/web.conf"
+            hang_up a && clean || return 1
+        done
+    }
+    each_shell edited
 }
 
 @test "while old files cannot be put back nothing else is changed, and everybody is told" {
