@@ -262,10 +262,13 @@ static void step_done(struct pool_work *p, enum operation op)
         p->exists = op == ADD_POOL;
 }
 
-/* Without a grace period it has to do, as for the last node of a pool. */
+/* Without a grace period it has to do, as for the last node of a pool; for that the fault need not
+ * have a type. If it was refused for another reason, so is the removal. */
 static bool step_has_other_way(struct pool_work *p, const struct step *s, enum answer answer)
 {
-    if (s->op == DISABLE_NODES && answer == ANSWER_INVALID && !p->undoing) {
+    bool refused = answer == ANSWER_INVALID || answer == ANSWER_REFUSED;
+
+    if (s->op == DISABLE_NODES && refused && !p->undoing) {
         for (struct member *m = p->members; m; m = m->hh.next)
             if (concerns(p, m, DISABLE_NODES))
                 m->wish = WISH_ABSENT;

@@ -153,6 +153,14 @@ OUT
     assert_output web
     assert_success
     is_gone a:80
+    # It may not say so in a fault of a type, either.
+    mode
+    state '{"web":{"active":["a:80"],"draining":[],"disabled":[]}}'
+    mishap disableNodes plain
+    run cli grace_period=1h -- apply del:web/a:80 , pools
+    assert_output web
+    assert_success
+    is_gone a:80
 }
 
 @test "a pool can be removed with what is in its grace period" {
