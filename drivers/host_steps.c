@@ -217,16 +217,35 @@ static bool same_text(const struct file *want, const struct file *have)
     return memcmp(want->text, have->text, len) == 0;
 }
 
-static bool in_force(const struct host *h)
+static const struct file *named(const struct files *f, const char *name)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (strcmp(f->at[i].name, name) == 0)
+            return &f->at[i];
+    return NULL;
+}
+
+/* Are the files of the change as these? What is not among them is not to be there. */
+static bool is_as(const struct host *h, const struct files *these)
 {
     for (size_t i = 0; i < h->change.n; i++) {
-        const struct file *want = &h->change.at[i];
-        const struct file *have = files_find(&h->files, want->name);
+        const struct file *want = named(these, h->change.at[i].name);
+        const struct file *have = files_find(&h->files, h->change.at[i].name);
 
-        if (want->text ? !have || !same_text(want, have) : have != NULL)
+        if (want && want->text ? !have || !same_text(want, have) : have != NULL)
             return false;
     }
     return true;
+}
+
+static void old_take(const struct host *h, struct files *old)
+{
+    for (size_t i = 0; i < h->change.n; i++) {
+        const struct file *f = files_find(&h->files, h->change.at[i].name);
+
+        if (f)
+            files_add(old, f->name, f->text, f->len, "");
+    }
 }
 
 /* With its lock, which the lost loop gives up within its patience, a host tells what is so. */
@@ -246,9 +265,8 @@ static enum agent_result settle_once(struct host *h)
 }
 
 /* One that answers but is still busy with it is waited for longer than one that is away. */
-static enum agent_result do_settle(struct host *h)
+static enum agent_result settle(struct host *h)
 {
-    struct error why = h->err;
     enum agent_result result;
     int64_t away = clock_now_ms() + SETTLE_MS;
 
@@ -259,10 +277,27 @@ static enum agent_result do_settle(struct host *h)
         session_end(h);
         (void)poll(NULL, 0, 200);
     }
+    return result;
+}
+
+/* Neither new nor old: somebody else has come in between, and on what his change rests is not
+ * known. */
+static enum agent_result do_settle(struct host *h)
+{
+    struct error why = h->err;
+    struct files old = FILES_INIT;
+    enum agent_result result = AGENT_LOST;
+
+    old_take(h, &old);
+    if (settle(h) == AGENT_OK) {
+        if (is_as(h, &h->change))
+            result = AGENT_OK;
+        else if (!old.failed && is_as(h, &old))
+            result = AGENT_REFUSED;
+    }
     h->err = why;
-    if (result == AGENT_OK)
-        return in_force(h) ? AGENT_OK : AGENT_REFUSED;
-    return AGENT_LOST;
+    files_clear(&old);
+    return result;
 }
 
 enum agent_result step_do(struct host *h, enum step step)

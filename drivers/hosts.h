@@ -17,7 +17,7 @@ enum step {
     STEP_LOCK,
     STEP_PREPARE,
     STEP_COMMIT,
-    STEP_SETTLE, /* after a commit that was lost: is change in force? OK, REFUSED: no, LOST */
+    STEP_SETTLE, /* after a commit that was lost: is change in force? OK, REFUSED: no, LOST: ? */
     STEP_ROLLBACK,
     STEP_ABORT,
     STEP_FORGET,

@@ -70,6 +70,17 @@ has_nodes() # HOST POOL NODE...
     has_nodes web1 app 10.0.0.1:80
 }
 
+@test "a commit that is lost, and somebody else's change before it is asked about: unknown" {
+    many_hosts web1
+    cli -- apply add:app/10.0.0.1:80
+    RELOAD_CMD="[ -e $BASE/run/once ] || { touch $BASE/run/once; sed -i 's/^}/  server 10.0.0.9:80;\n}/' app.conf; kill -9 \$(tail -n 1 $BASE/run/web1.pids); }"
+    run cli -- apply add:app/10.0.0.2:80 , pools
+    assert_failure
+    assert_line --partial "EIO it is unknown whether the change is in force: web1: "
+    assert_line app/10.0.0.2:80
+    assert_line app/10.0.0.9:80
+}
+
 @test "a host that is down: nothing is changed on the others, and it is named" {
     host_down web2
     run cli -- apply add:app/10.0.0.1:80 , pools , status
