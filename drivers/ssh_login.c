@@ -25,6 +25,7 @@ struct login {
     bool answered;   /* keyboard-interactive has been told the password */
     char prompt[80]; /* to which there is no answer */
     int keys_left, refusals;
+    size_t offered;   /* keys of the agent, not in tried yet */
     bool rsa;         /* an RSA key was refused, or not tried */
     struct buf tried; /* for people */
 };
@@ -32,6 +33,12 @@ struct login {
 static void note(struct login *l, const char *what, const char *why)
 {
     buf_printf(&l->tried, "%s%s%s", l->tried.len ? ", " : "", what, why);
+}
+
+static void note_agent(struct login *l)
+{
+    buf_printf(&l->tried, "%s%zu keys of the ssh-agent", l->tried.len ? ", " : "", l->offered);
+    l->offered = 0;
 }
 
 static bool takes(const struct login *l, const char *method)
@@ -47,8 +54,11 @@ static bool takes(const struct login *l, const char *method)
 /* A host that has refused nothing yet has no reason to hang up, but its own: it is asked again. */
 static enum outcome hung_up(struct login *l, struct error *err)
 {
-    const char *tried = l->tried.len ? buf_text(&l->tried) : "nothing";
+    const char *tried;
 
+    if (l->offered)
+        note_agent(l);
+    tried = l->tried.len ? buf_text(&l->tried) : "nothing";
     l->ssh->busy = l->refusals == 0;
     if (l->ssh->busy)
         (void)error_set(err, EHOSTUNREACH, "%s: it has hung up while %s was logging in: %s",
@@ -115,13 +125,15 @@ static enum outcome try_agent(struct login *l, struct error *err)
         int code;
 
         l->keys_left--;
+        l->offered++;
         while ((code = ssh_agent_try(a, key)) == LIBSSH2_ERROR_EAGAIN)
             if (ssh_ready(l->ssh, err) != 0)
                 break;
         outcome = code == LIBSSH2_ERROR_EAGAIN ? LOGIN_LOST : judge(l, code, err);
     }
     ssh_agent_close(a);
-    buf_printf(&l->tried, "%s%zu keys of the ssh-agent", l->tried.len ? ", " : "", i);
+    if (outcome != LOGIN_LOST)
+        note_agent(l);
     if (unusable)
         l->rsa = true;
     return outcome;
