@@ -11,11 +11,14 @@ stamp()
 await()
 {
     turns=0
-    while [ "$(stamp)" = "$before" ]; do
+    now=$(stamp)
+    # Without the file it is about to end.
+    while [ "$now" = "$before" ] || [ -z "$now" ]; do
         is_alive || fail "apache has ended at the reload: see its error log"
         turns=$((turns + 1))
         [ $turns -lt 400 ] || fail "apache has not taken up the configuration 20 s after the reload: see its error log"
         sleep 0.05
+        now=$(stamp)
     done
     is_alive || fail "apache has ended at the reload: see its error log"
 }
