@@ -178,6 +178,8 @@ int work_guard(struct fs_balancer *b, struct work *w, uint32_t dir, size_t n, si
  * to out. */
 void work_end(struct fs_balancer *b, struct work *w, const struct error *err,
               struct call_list *out);
+/* work_view.c: of a work that has just ended; also notes its error. */
+void work_into_view(struct fs_balancer *b, struct work *w);
 /* One line for .log. Without the lock; hosts: those that it has reached. */
 void work_audit(struct fs_balancer *b, const struct work *w, const char *hosts);
 
