@@ -83,11 +83,14 @@ static void finish(struct batch *t, struct work *w, const struct error *refused)
 
 /* ---- .nodes: from a list to changes ------------------------------------------------------- */
 
+/* The name, if the balancer has the node as far as is known. */
 static const char *shown_name(const struct fs_balancer *b, const struct dir *d, uint32_t i)
 {
     const struct inode *node = inode_at(b->view.inodes, d->by_name[i]);
 
-    return node->kind == INODE_NODE && !(node->flags & INODE_ADDING) ? inode_name(node) : NULL;
+    if (node->kind != INODE_NODE || node->flags & (INODE_ADDING | INODE_LOST))
+        return NULL;
+    return inode_name(node);
 }
 
 static void change_add(struct work *w, enum change_kind kind, const char *node)
@@ -240,13 +243,33 @@ static void finish_all(struct batch *t, const struct error *err)
     t->first = NULL;
 }
 
+/* Nodes that its pool has now and keeps when the work is done. */
+static size_t left_by(const struct fs_balancer *b, const struct work *w)
+{
+    const struct dir *d = inode_at(b->view.inodes, w->dir)->entries;
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < d->n; i++)
+        n += d->by_name[i] != w->slot && shown_name(b, d, i);
+    return n;
+}
+
 /* With commit_delay a removal was judged with the additions before it: they may have failed. */
 static bool is_still_allowed(const struct fs_balancer *b, const struct work *w, struct error *err)
 {
-    const struct inode *pool = inode_at(b->view.inodes, w->dir);
+    bool leaves = w->kind == WORK_RENAME && w->guarded && w->to_dir != w->dir;
 
-    return !w->accepted || w->kind != WORK_DELETE ||
-           guard_left(b->guard, w->pool.name, pool->entries->staying, err) == 0;
+    if (!leaves && !(w->kind == WORK_DELETE && w->accepted))
+        return true;
+    return guard_left(b->guard, w->guarded_pool.name, left_by(b, w), err) == 0;
+}
+
+/* Those whose change has ended. With the lock, which is released meanwhile. */
+static void answer(struct batch *t)
+{
+    (void)pthread_mutex_unlock(&t->b->lock);
+    call_resume_all(&t->out);
+    (void)pthread_mutex_lock(&t->b->lock);
 }
 
 /* Only the guilty one fails. What is unknown of all of them is not tried again. */
@@ -259,6 +282,7 @@ static void one_by_one(struct batch *t)
         next = w->next;
         finish(t, w,
                is_still_allowed(t->b, w, &err) && apply(t->b, w, next, &err) == 0 ? NULL : &err);
+        answer(t);
     }
     t->first = NULL;
 }
@@ -290,7 +314,5 @@ void batch_run(struct fs_balancer *b)
             one_by_one(&t);
     }
     fail_queue(&t);
-    (void)pthread_mutex_unlock(&b->lock);
-    call_resume_all(&t.out);
-    (void)pthread_mutex_lock(&b->lock);
+    answer(&t);
 }

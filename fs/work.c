@@ -96,8 +96,10 @@ void work_queue(struct fs_balancer *b, struct work *w)
     pool_pending(b, w->to_dir, 1);
     *b->queue_end = w;
     b->queue_end = &w->next;
-    if (b->queued++ == 0)
+    if (b->queued++ == 0) {
         b->first_queued_ms = w->queued_ms;
+        b->hurry = false; /* it was for those before */
+    }
     b->last_queued_ms = w->queued_ms;
     b->hurry |= !w->accepted;
     (void)balancer_wake(b);

@@ -209,6 +209,22 @@ PY
     mount_stop
 }
 
+@test "a deletion is not judged by what was accepted after it" {
+    delayed 1h 'min_nodes: 2'
+    touch "$app/10.6.6.6:80"
+    rm "$app/a:80"
+    touch "$app/c:80"
+    run sync "$app"
+    assert_failure
+    listed a:80 b:80 c:80
+    # Nor is an mv to another pool.
+    rm "$app/a:80"
+    touch "$app/10.6.6.6:80"
+    assert_equal "$(errno 'os.rename(a[0], a[1])' "$app/b:80" "$MNT/web/spare/b:80")" EPERM
+    listed b:80 c:80
+    mount_stop
+}
+
 @test "unmounting, SIGTERM and SIGINT commit what was accepted" {
     delayed 1h
     touch "$app/c:80"
