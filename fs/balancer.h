@@ -57,10 +57,11 @@ struct work {
     struct pool guarded_pool;
     struct node_set wanted; /* of WORK_NODES */
     struct buf text;
-    uint32_t replacing; /* of WORK_NODES: the scratch file that becomes .nodes; pinned. 0: none */
-    int64_t queued_ms;  /* monotonic */
-    int64_t began_ms;   /* real */
-    int64_t ended_ms;   /* monotonic; once DONE */
+    /* Of WORK_NODES: the scratch file that becomes .nodes, to_name now; pinned. 0: none. */
+    uint32_t replacing;
+    int64_t queued_ms; /* monotonic */
+    int64_t began_ms;  /* real */
+    int64_t ended_ms;  /* monotonic; once DONE */
     struct call_list waiting;
     int refs;
     struct error err;  /* once DONE; num 0: success */

@@ -200,7 +200,7 @@ static void remove_pool(struct call *c, uint32_t slot)
         ops_end(c, ENOTEMPTY);
         return;
     }
-    if (!pool->entries->exists) {
+    if (!pool->entries->exists && !pool->entries->pending) {
         view_remove(&b->view, slot, now_ns());
         ops_end(c, 0);
         return;

@@ -103,6 +103,7 @@ static void scratch_to_nodes(const struct move *m)
         return;
     }
     w->replacing = m->from;
+    (void)snprintf(w->to_name, sizeof w->to_name, "%s", c->name);
     inode_at(c->b->view.inodes, m->from)->pins++;
     ops_submit(c, w);
 }

@@ -229,10 +229,20 @@ static bool merge_pools(struct merge *m)
     return true;
 }
 
+/* The pool is held by a change that may make it again, and then holds nothing else. */
 static void lose_nodes(struct merge *m, const struct dir *pool)
 {
-    for (uint32_t i = 0; i < pool->n; i++)
-        is_lost(inode_at(m->v->inodes, pool->by_name[i]));
+    for (uint32_t n = pool->n; n-- > 0;) {
+        uint32_t slot = pool->by_name[n];
+        struct inode *i = inode_at(m->v->inodes, slot);
+
+        if (stays(i)) {
+            is_lost(i);
+            continue;
+        }
+        tell_gone(m, i);
+        view_remove(m->v, slot, m->now);
+    }
 }
 
 static void drop_pools(struct merge *m)

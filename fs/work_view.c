@@ -17,7 +17,7 @@ static fuse_ino_t number(const struct fs_balancer *b, uint32_t slot)
 static void tell_unasked(struct fs_balancer *b, const struct work *w, uint32_t dir,
                          const char *name)
 {
-    if (!w->waiting.n && !w->accepted)
+    if ((!w->waiting.n || w->unasked) && !w->accepted)
         notify_entry(b->notifier, number(b, dir), name);
 }
 
@@ -60,7 +60,7 @@ static void end_add(struct fs_balancer *b, struct work *w, bool done)
         return;
     }
     note = inode_note_need(b->view.inodes, w->slot);
-    if (note)
+    if (note && !(w->silent && w->err.num == EINTR)) /* that is only for who was interrupted */
         note->refused = w->err.num;
     if (w->accepted)
         notify_entry(b->notifier, number(b, i->dir), inode_name(i));
@@ -134,7 +134,9 @@ static void moved(struct fs_balancer *b, struct work *w, enum inode_kind kind)
 
 static void end_rename(struct fs_balancer *b, struct work *w, bool done)
 {
+    const struct inode *from = inode_at(b->view.inodes, w->slot);
     const struct inode *to = inode_at(b->view.inodes, w->to_dir);
+    bool lost;
     struct error ignored;
     struct node node;
     enum inode_kind kind = INODE_SCRATCH;
@@ -142,9 +144,14 @@ static void end_rename(struct fs_balancer *b, struct work *w, bool done)
     if (to->kind == INODE_POOL && node_parse(&node, w->to_name, &ignored) == 0)
         kind = INODE_NODE;
 
+    lost = !done && !(from->flags & INODE_GONE) && from->flags & INODE_LOST;
     view_flag(&b->view, w->slot, 0, INODE_DELETING | INODE_LOST);
     if (done)
         moved(b, w, kind);
+    if (!lost)
+        return;
+    notify_entry(b->notifier, number(b, from->dir), inode_name(from));
+    view_remove(&b->view, w->slot, now_ns());
 }
 
 /* What was renamed onto .nodes is what the kernel now knows by that name. */
@@ -163,6 +170,18 @@ static void become_nodes(struct fs_balancer *b, uint32_t dir, uint32_t scratch)
         inode_reap(b->view.inodes, from);
     }
     inode_at(b->view.inodes, dir)->entries->nodes_slot = scratch;
+}
+
+/* It may have gone elsewhere since, if who asked was interrupted. */
+static void replaced(struct fs_balancer *b, const struct work *w)
+{
+    const struct inode *i = inode_at(b->view.inodes, w->replacing);
+
+    if (i->kind != INODE_SCRATCH || strcmp(inode_name(i), w->to_name) != 0)
+        return;
+    tell_unasked(b, w, i->dir, w->to_name);
+    tell_unasked(b, w, w->dir, ".nodes");
+    become_nodes(b, w->dir, w->replacing);
 }
 
 /* Times that the writer has set hold until the nodes change again. */
@@ -193,6 +212,8 @@ static void end_nodes(struct fs_balancer *b, struct work *w, bool done)
 {
     struct inode *pool = inode_at(b->view.inodes, w->dir);
 
+    if (done && pool->flags & INODE_GONE)
+        b->view.pools_until = b->view.whole_until = 0;
     if (!done || (pool->flags & INODE_GONE))
         return;
     for (size_t i = 0; i < w->n; i++) {
@@ -212,7 +233,7 @@ static void end_nodes(struct fs_balancer *b, struct work *w, bool done)
     pool->entries->has_text_size = false;
     w->text = (struct buf)BUF_INIT;
     if (w->replacing)
-        become_nodes(b, w->dir, w->replacing);
+        replaced(b, w);
     written_at(b, pool->entries, now_ns());
 }
 
@@ -224,6 +245,24 @@ static void pool_made(struct fs_balancer *b, uint32_t dir)
         return;
     i->entries->exists = true;
     b->view.pools++;
+}
+
+/* What has become of it is unknown: to be read again before anything is said, by the kernel too. */
+static void doubt(struct fs_balancer *b, const struct work *w)
+{
+    b->view.pools_until = b->view.whole_until = 0;
+    if (inode_at(b->view.inodes, w->dir)->entries)
+        inode_at(b->view.inodes, w->dir)->entries->fresh_until = 0;
+    for (size_t n = 0; n < w->n; n++) {
+        const struct change *c = &w->changes[n];
+        bool is_pool = c->kind == CREATE_POOL || c->kind == DELETE_POOL;
+        uint32_t pool = is_pool ? SLOT_TOP : view_pool(&b->view, c->pool.name);
+
+        if (!pool)
+            continue;
+        inode_at(b->view.inodes, pool)->entries->fresh_until = 0;
+        notify_entry(b->notifier, number(b, pool), is_pool ? c->pool.name : c->node.name);
+    }
 }
 
 static void note_result(struct fs_balancer *b, const struct work *w)
@@ -239,10 +278,8 @@ static void note_result(struct fs_balancer *b, const struct work *w)
         guard_refund(b->guard, w->guarded_pool.name, w->guarded, w->guarded_ms);
     if (w->accepted && pool && pool->kind == INODE_POOL)
         pool->entries->failed_later = w->err.num;
-    if (w->err.num == EIO) /* unknown: to be read again before anything is said */
-        b->view.pools_until = b->view.whole_until = 0;
-    if (w->err.num == EIO && pool && pool->entries)
-        pool->entries->fresh_until = 0;
+    if (w->err.num == EIO)
+        doubt(b, w);
 }
 
 void work_into_view(struct fs_balancer *b, struct work *w)
@@ -250,7 +287,7 @@ void work_into_view(struct fs_balancer *b, struct work *w)
     const bool done = w->err.num == 0;
 
     /* The first node makes its pool. */
-    if (done && (w->kind == WORK_ADD || w->kind == WORK_RENAME || w->kind == WORK_NODES))
+    if (done && w->n && w->changes[0].kind == ADD_NODE)
         pool_made(b, w->kind == WORK_RENAME ? w->to_dir : w->dir);
     switch (w->kind) {
     case WORK_ADD:
