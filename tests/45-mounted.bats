@@ -47,7 +47,7 @@ BALANCERS:
     reload_cmd: echo reload >>/var/tmp/reloads && /etc/init.d/nginx reload
     hosts: [$(echo "$@" | tr ' ' ',')]
     timeout: 20s
-    connect_timeout: 4s
+    connect_timeout: ${connect_timeout:-4s}
 YAML
 }
 
@@ -190,7 +190,8 @@ reloads()
 @test "a wrong password, an unknown and a changed host key are EACCES, and the mount works on" {
     echo wrong >"$BATS_TEST_TMPDIR/wrong"
     chmod 600 "$BATS_TEST_TMPDIR/wrong"
-    password_file=$BATS_TEST_TMPDIR/wrong nginx_on "$HOST_web1"
+    # sshd takes its time to refuse a password.
+    connect_timeout=15s password_file=$BATS_TEST_TMPDIR/wrong nginx_on "$HOST_web1"
     assert_equal "$(errno 'os.listdir(a[0])' "$MNT/web")" EACCES
     mount_stop
     : >"$BATS_TEST_TMPDIR/nobody"
