@@ -81,6 +81,14 @@ static void finish(struct batch *t, struct work *w, const struct error *refused)
     work_unref(b, w);
 }
 
+/* Those whose change has ended. With the lock, which is released meanwhile. */
+static void answer(struct batch *t)
+{
+    (void)pthread_mutex_unlock(&t->b->lock);
+    call_resume_all(&t->out);
+    (void)pthread_mutex_lock(&t->b->lock);
+}
+
 /* ---- .nodes: from a list to changes ------------------------------------------------------- */
 
 /* The name, if the balancer has the node as far as is known. */
@@ -178,10 +186,12 @@ static void plan_all(struct batch *t)
 
     for (struct work *w = t->first; w; w = next) {
         next = w->next;
-        if (plan(t, w))
+        if (plan(t, w)) {
             at = &w->next;
-        else
+        } else {
             *at = next;
+            answer(t);
+        }
     }
     t->end = at;
 }
@@ -262,14 +272,6 @@ static bool is_still_allowed(const struct fs_balancer *b, const struct work *w, 
     if (!leaves && !(w->kind == WORK_DELETE && w->accepted))
         return true;
     return guard_left(b->guard, w->guarded_pool.name, left_by(b, w), err) == 0;
-}
-
-/* Those whose change has ended. With the lock, which is released meanwhile. */
-static void answer(struct batch *t)
-{
-    (void)pthread_mutex_unlock(&t->b->lock);
-    call_resume_all(&t->out);
-    (void)pthread_mutex_lock(&t->b->lock);
 }
 
 /* Only the guilty one fails. What is unknown of all of them is not tried again. */

@@ -199,6 +199,28 @@ stopped() # PID
     mount_stop
 }
 
+@test "a list that changes nothing does not wait for what else is on its way" {
+    steered
+    touch "$app/10.0.0.4:80" &
+    first=$!
+    begun
+    touch "$app/10.0.0.5:80" &
+    second=$!
+    held 1
+    echo 10.0.0.9:80 >"$MNT/web/other/.nodes" &
+    writing=$!
+    held 2
+    answered
+    wait $first
+    ended $writing || { mount_kill && false; }
+    wait $writing
+    begun
+    answered
+    wait $second
+    same_as_balancer
+    mount_stop
+}
+
 @test "a sync hastens what was accepted before it, not what comes after" {
     steered "commit_delay: 1h"
     touch "$app/10.0.0.4:80"
