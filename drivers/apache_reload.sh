@@ -23,14 +23,20 @@ await()
     is_alive || fail "apache has ended at the reload: see its error log"
 }
 
+# Other commands may be anything, and write no pid file.
+is_graceful()
+{
+    case $reload_cmd in
+    *graceful* | *'apache2 reload'* | *'reload apache2'* | *'httpd reload'* | *'reload httpd'*) ;;
+    *) return 1 ;;
+    esac
+}
+
 before=
-case $reload_cmd in
-*graceful*)
-    if find_ctl && ask; then
-        must_run
-        before=$(stamp)
-    fi
-    ;;
-esac
+if is_graceful && find_ctl && ask; then
+    must_run
+    find_pid
+    if is_alive; then before=$(stamp); fi
+fi
 said=$(sh -c "$reload_cmd" 2>&1) || fail "$(plain "$said")"
 [ -z "$before" ] || await

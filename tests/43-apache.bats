@@ -220,6 +220,25 @@ app/n2:8080"
     everywhere apache2ctl start
 }
 
+@test "that a reload by another name has come to something is seen, too" {
+    lab exec a1 sh -c 'printf "#!/bin/sh\napache2ctl stop\n" >/usr/local/bin/service; chmod +x /usr/local/bin/service'
+    options=(user="$LAB_USER" password_file="$PASSWORD_FILE" known_hosts="$KNOWN_HOSTS" hosts="$HOST_a1" reload_cmd='/usr/local/bin/service apache2 reload')
+    run apache apply create:web
+    lab exec a1 rm /usr/local/bin/service
+    lab exec a1 apache2ctl start
+    assert_failure
+    assert_output --partial "apache has ended at the reload: see its error log"
+    options[-1]='reload_cmd=/etc/init.d/apache2 reload'
+    apache apply "add:app/$NODE_n1"
+    for node in "$NODE_n2" "$NODE_n3" "$NODE_n1" "$NODE_n2"; do
+        run apache apply "add:app/$node" "del:$(apache nodes app)"
+        assert_success
+        name=$(http_get "$node" /)
+        run http_get "$HOST_a1:82" /app/
+        assert_output "$name"
+    done
+}
+
 @test "a reload that one host refuses is taken back on all" {
     apache apply "add:app/$NODE_n1"
     before=$(files)
