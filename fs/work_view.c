@@ -60,7 +60,7 @@ static void end_add(struct fs_balancer *b, struct work *w, bool done)
         return;
     }
     note = inode_note_need(b->view.inodes, w->slot);
-    if (note && !(w->silent && w->err.num == EINTR)) /* that is only for who was interrupted */
+    if (note)
         note->refused = w->err.num;
     if (w->accepted)
         notify_entry(b->notifier, number(b, i->dir), inode_name(i));

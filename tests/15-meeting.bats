@@ -241,35 +241,6 @@ stopped() # PID
     mount_stop
 }
 
-@test "whose touch was not interrupted is not told that it was" {
-    steered
-    touch "$MNT/web/other/10.0.9.1:80" &
-    begun
-    touch "$app/10.0.0.4:80" 2>/dev/null &
-    touching=$!
-    held 1
-    timeout 10 python3 - "$app/10.0.0.4:80" >said <<'PY' &
-import errno, os, sys, time
-fd = os.open(sys.argv[1], os.O_PATH)
-open("seen", "w").close()
-while not os.path.exists("stopped"):
-    time.sleep(0.02)
-try:
-    os.open("/proc/self/fd/%d" % fd, os.O_RDONLY)
-except OSError as e:
-    print(errno.errorcode[e.errno])
-PY
-    opening=$!
-    poll test -e seen
-    stopped $touching
-    touch stopped
-    wait $opening || true
-    assert_equal "$(cat said)" ESTALE
-    answered
-    same_as_balancer
-    mount_stop
-}
-
 @test "what became of a change is unknown: all of it is read again, by the kernel too" {
     mkdir -p state/app state/other
     touch state/app/10.0.0.1:80
