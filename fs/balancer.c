@@ -65,6 +65,11 @@ static int merge(struct fs_balancer *b, uint32_t pool, const struct listing *l, 
     return 0;
 }
 
+bool balancer_is_away(const struct error *err)
+{
+    return err->num == EHOSTUNREACH || err->num == ECONNREFUSED || err->num == ETIMEDOUT;
+}
+
 static void listing_came(struct fs_balancer *b)
 {
     b->read_fails_until = b->change_fails_until = 0;
@@ -72,9 +77,12 @@ static void listing_came(struct fs_balancer *b)
     b->was_down = b->stale = false;
 }
 
-static void listing_failed(struct fs_balancer *b, const struct error *err)
+/* What the balancer says of one pool says nothing of the others. */
+static void listing_failed(struct fs_balancer *b, uint32_t pool, const struct error *err)
 {
     balancer_note_error(b, err);
+    if (pool && !balancer_is_away(err) && err->num != EACCES) /* EACCES: no log-in */
+        return;
     b->read_failure = b->change_failure = *err;
     b->read_fails_until = b->change_fails_until = clock_now_ms() + FAIL_FAST_MS;
     b->was_up = false;
@@ -108,7 +116,7 @@ int balancer_list(struct fs_balancer *b, uint32_t pool, struct error *err)
     if (result == 0)
         listing_came(b);
     else
-        listing_failed(b, err);
+        listing_failed(b, pool, err);
     listing_free(l);
     return result;
 }

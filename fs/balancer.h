@@ -192,5 +192,7 @@ void batch_run(struct fs_balancer *b);
 
 /* listing of the pools, or of one pool; merges. With the lock, which is released meanwhile. */
 int balancer_list(struct fs_balancer *b, uint32_t pool, struct error *err);
+/* The error is the one of the way to the balancer: the next call will get it too. */
+bool balancer_is_away(const struct error *err);
 
 #endif

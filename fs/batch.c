@@ -48,12 +48,6 @@ static void take_queue(struct batch *t)
     b->hurry = b->queue != NULL;
 }
 
-/* The error is the one of the way to the balancer: the next will get it too. */
-static bool is_of_the_way(const struct error *err)
-{
-    return err->num == EHOSTUNREACH || err->num == ECONNREFUSED || err->num == ETIMEDOUT;
-}
-
 /* rm -f takes some errors for "it was not there": none of them may say that a balancer refused. */
 static const struct error *loud(const struct work *w, const struct error *err, struct error *out)
 {
@@ -235,7 +229,7 @@ static int apply(struct fs_balancer *b, const struct work *first, const struct w
     free(all);
     (void)pthread_mutex_lock(&b->lock);
     b->calling_ms = 0;
-    if (result != 0 && is_of_the_way(err)) {
+    if (result != 0 && balancer_is_away(err)) {
         b->change_failure = *err;
         b->change_fails_until = clock_now_ms() + FAIL_FAST_MS;
     }
@@ -310,7 +304,7 @@ void batch_run(struct fs_balancer *b)
     if (t.first) {
         if (apply(b, t.first, NULL, &err) == 0)
             finish_all(&t, NULL);
-        else if (!t.first->next || is_of_the_way(&err) || err.num == EIO)
+        else if (!t.first->next || balancer_is_away(&err) || err.num == EIO)
             finish_all(&t, &err);
         else
             one_by_one(&t);

@@ -214,6 +214,33 @@ YAML
     mount_wait "$PID"
 }
 
+@test "a pool that cannot be listed holds up no other one of its balancer, and no change" {
+    cat >"$BATS_TEST_TMPDIR/driver" <<'SH'
+#!/bin/sh
+case $1 in
+get_pools) printf 'bad\ngood\n' ;;
+get_nodes)
+    [ "$2" = good ] || { echo "EREMOTEIO no such table" >&2; exit 1; }
+    echo 10.0.0.1:80
+    ;;
+apply) cat >/dev/null ;;
+esac
+SH
+    chmod +x "$BATS_TEST_TMPDIR/driver"
+    mount_start <<YAML
+BALANCERS:
+  web: {BACKEND: exec, command: ["$BATS_TEST_TMPDIR/driver"]}
+YAML
+    for _ in 1 2; do
+        assert_equal "$(errno 'os.listdir(a[0])' "$MNT/web/bad")" EREMOTEIO
+        touch "$MNT/web/good/10.0.0.2:80"
+        assert_equal "$(ls "$MNT/web/good")" "10.0.0.1:80
+10.0.0.2:80"
+    done
+    grep "no such table" "$MNT/web/.status"
+    mount_stop
+}
+
 @test "auto_unmount: killed, the mount goes with it" {
     mounted 0 -o auto_unmount
     ls "$MNT/quick/app"
