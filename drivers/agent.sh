@@ -4,7 +4,8 @@
 # nonce dir suffix test_cmd reload_cmd tmpdir beat. Few processes per change matter most: what a builtin can do, it does.
 #
 # All of it is in $dir.balancerfs, which no server's glob matches and which is as safe as $dir itself:
-#   lock       held by flock on descriptor 9 (closed for every child that may last: a daemon would keep it for ever)
+#   lock       held by flock on descriptor 9 (closed for every child that may last: a daemon would keep it for ever);
+#              has a number that grows whenever files are put in place or back
 #   begin      the journal: job, had and new files, "quiet" when no server has to be told, "sums" and those of what is put
 #              in place, "end"; then "commit", and "rollback" when the reload failed
 #   job.N.PID/ new/ what is to be put in place, old/ links to what was there, out what a command said
@@ -68,6 +69,14 @@ digest()
     [ "$now" != "$nl" ]
 }
 
+# How often files were put in place or back, in $moves. Digests alone do not tell that a file was changed and changed back
+# while it was read.
+moves()
+{
+    moves=
+    [ ! -f "$home/lock" ] || read -r moves 2>/dev/null <"$home/lock" || true
+}
+
 # shellcheck disable=SC2086
 send_files()
 {
@@ -84,6 +93,8 @@ send_files()
 do_read() # all | same, SECONDS: the latter if what was read last in this session is known still
 {
     heal "$2"
+    moves
+    was_moves=$moves
     look
     digest || { say changed; return; }
     if [ "$1" = same ] && [ "$now" = "$known" ] && [ "$names" = "$known_names" ]; then
@@ -97,7 +108,8 @@ do_read() # all | same, SECONDS: the latter if what was read last in this sessio
         send_files || { say changed; return; }
     fi
     digest
-    if [ "$now" != "$was" ] || begun; then
+    moves
+    if [ "$now" != "$was" ] || [ "$moves" != "$was_moves" ] || begun; then
         say changed
         return
     fi

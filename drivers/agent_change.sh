@@ -231,6 +231,7 @@ put_in_place()
     set --
     for n in $puts; do set -- "$@" "$job/new/$n"; done
     sync -- "$@" "$home/begin" "$job/old" "$job" "$home" 2>/dev/null || sync
+    moving || return 1
     [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
     [ -z "$cuts" ] || rm -f -- $cuts
 }

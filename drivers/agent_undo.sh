@@ -104,6 +104,15 @@ $sums
 END
 }
 
+# With the lock, before files move: whoever is just reading them sees that they did.
+moving()
+{
+    count=
+    read -r count pid 2>/dev/null <"$home/lock"
+    case $count in '' | *[!0-9]*) count=0 ;; esac
+    echo "$((count + 1)) $$" 2>/dev/null >"$home/lock"
+}
+
 # $back and $gone of $job, but for what is edited; can be done again as long as the journal is there.
 put_back()
 {
@@ -116,6 +125,7 @@ put_back()
         # shellcheck disable=SC3013
         [ "$job/old/$n" -ef "$n" ] || set -- "$@" "$job/old/$n"
     done
+    moving || true
     [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
     for n in $gone; do
         case "$edited " in *" $n "*) continue ;; esac

@@ -174,6 +174,27 @@ prepare_locked() # as prepare; the contents only after "go"
     expect "$1" go && tell "$1" <"$STATE/contents"
 }
 
+@test "what was changed and changed back while it was read is read again" {
+    back_and_forth()
+    {
+        put app.conf one
+        put web.conf two
+        ready b || return 1
+        mkdir "$STATE/slow"
+        # Between the digests and the contents.
+        printf '#!/bin/sh\n: >"%s/reached"\nuntil [ -e "%s/go" ]; do sleep 0.05; done\nexec /usr/bin/wc "$@"\n' "$STATE" "$STATE" >"$STATE/slow/wc"
+        chmod +x "$STATE/slow/wc"
+        session a env "PATH=$STATE/slow:$PATH" && expect a ready || return 1
+        ask a "read all 0"
+        until [ -e "$STATE/reached" ]; do sleep 0.05; done
+        prepare b put:app.conf:1 <<<longer && expect b prepared && request b "commit 9" ok && request b forget ok || return 1
+        fetch b && prepare b put:app.conf:1 <<<one && expect b prepared && request b "commit 9" ok && request b forget ok || return 1
+        : >"$STATE/go"
+        expect a files && expect a changed && request a "read all 0" files && expect a end
+    }
+    each_shell back_and_forth
+}
+
 @test "one at a time: busy, or awaited" {
     each_shell locks
 }
