@@ -9,6 +9,7 @@
 #   begin      the journal: job, had and new files, "quiet" when no server has to be told, "sums" and those of what is put
 #              in place, "end"; then "commit", and "rollback" when the reload failed
 #   job.N.PID/ new/ what is to be put in place, old/ links to what was there, out what a command said
+#   job.pipes.PID/ to the helper and from it
 # And $dir.balancerfs-missed: what hosts that are down have missed; read and changed as if it were a pool's file.
 
 nl='
@@ -25,6 +26,8 @@ home=.balancerfs
 record=.balancerfs-missed
 turn=0
 job=$home/job.$turn.$$
+helper=
+pipes=$home/job.pipes.$$
 state=idle
 seq=0
 known=
@@ -65,7 +68,7 @@ look()
 digest()
 {
     now=
-    [ -z "$names" ] || now=$(sha256sum -- $names 2>/dev/null)$nl
+    [ -z "$names" ] || { digest_of $names; now=$answer$nl; }
     [ "$now" != "$nl" ]
 }
 
@@ -144,33 +147,30 @@ take_lock() # SECONDS: 0; 1: it cannot be taken ($said); 2: another one holds it
     if ! own_home || [ ! -w "$home/lock" ]; then
         said=$(make_lock 2>&1) || return 1
     fi
-    exec 9>>"$home/lock"
-    if [ "$1" -gt 0 ]; then flock -w "$1" 9; else flock -n 9; fi
+    lock_file "$1"
     case $? in
     0) ;;
     1)
-        exec 9>&-
+        free_lock
         return 2
         ;;
     *)
-        exec 9>&-
+        free_lock
         said="flock does not work on the host"
         return 1
         ;;
     esac
-    # Somebody removed the file: what we hold is no lock.
-    # shellcheck disable=SC3013 # every sh that there is has -ef
-    if [ -e /proc/self/fd/9 ] && ! [ "$home/lock" -ef /proc/self/fd/9 ]; then
-        exec 9>&-
+    is_lock || {
+        close_lock
         take_lock "$1"
         return
-    fi
+    }
     recover
 }
 
 drop_lock()
 {
-    exec 9>&-
+    free_lock
     state=idle
 }
 
@@ -188,7 +188,7 @@ heal()
     while begun; do
         take_lock "$1"
         case $? in
-        0) exec 9>&- ;;
+        0) free_lock ;;
         *) open=' open' ;;
         esac
     done
@@ -212,19 +212,6 @@ next()
     return 0
 }
 
-# A line within $beat seconds, in $line. (With a descriptor closed for head, or it would be one more to hold the lock.)
-patient_line()
-{
-    line=
-    if [ -n "$patience" ]; then
-        # shellcheck disable=SC3045
-        read -r -t "$beat" line || line=
-    else
-        line=$(timeout "$beat" head -n 1 9>&-)
-    fi
-    [ -n "$line" ]
-}
-
 start()
 {
     for n in cat cp flock head ln mkdir mv rm sed sha256sum sort sync tail timeout tr wc; do
@@ -238,7 +225,8 @@ start()
         exit 1
     fi
     cd "$dir" || exit 1
-    trap 'settle; exit 1' INT TERM
+    trap 'end_helper; settle; exit 1' INT TERM
+    trap end_helper EXIT
     heal 0
     say ready
 }

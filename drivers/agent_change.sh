@@ -37,7 +37,7 @@ parse()
 
 make_job()
 {
-    [ -z "$made" ] || return 0
+    [ -z "$made" ] && own_home || return 0
     umask 077
     mkdir -p "$job/new" "$job/old" 2>/dev/null && made=yes
     umask 022
@@ -55,7 +55,7 @@ receive() # TOTAL
     done
     total=$1
     shift
-    [ $# -eq 0 ] || cp -p -- "$@" "$job/new/" || return 1
+    [ $# -eq 0 ] || copy_made "$job/new" "$@" || return 1
     case $puts in
     '') return 0 ;;
     esac
@@ -167,14 +167,14 @@ fresh() # SEQ
     done
     for n in $puts; do set -- "$@" "$job/new/$n"; done
     [ $# -gt 0 ] || return 0
-    now=$(sha256sum -- "$@" 2>/dev/null) || return 1
+    digest_of "$@" || return 1
     while read -r sum n; do
         case $n in
         "$job"/*) learnt="$learnt$sum  ${n##*/}$nl" ;;
         *) case "$nl$known" in *"$nl$sum  $n$nl"*) ;; *) return 1 ;; esac ;;
         esac
     done <<END
-$now
+$answer
 END
 }
 
@@ -219,7 +219,7 @@ learn_lines()
 # shellcheck disable=SC2086
 put_in_place()
 {
-    [ -z "$had" ] || ln -- $had "$job/old/" || cp -pP -- $had "$job/old/" || return 1
+    [ -z "$had" ] || link_or_copy "$job/old" $had || return 1
     {
         echo "job $job" || return 1
         for n in $back; do echo "had $n"; done
@@ -230,10 +230,10 @@ put_in_place()
     } >"$home/begin" || return 1
     set --
     for n in $puts; do set -- "$@" "$job/new/$n"; done
-    sync -- "$@" "$home/begin" "$job/old" "$job" "$home" 2>/dev/null || sync
+    to_disk "$@" "$home/begin" "$job/old" "$job" "$home"
     moving || return 1
-    [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
-    [ -z "$cuts" ] || rm -f -- $cuts
+    [ $# -eq 0 ] || move_here "$@" || return 1
+    [ -z "$cuts" ] || remove $cuts
 }
 
 # There are four ways out: prepared; nothing changed, with the lock dropped; the same, and the session ends since what is
@@ -336,11 +336,11 @@ do_commit() # SECONDS
             refuse failed "$said"
             return
         fi
-        sync -- "$home/begin" ./ 2>/dev/null 9>&- &
+        run "$reload_cmd" "$home/begin" ./
+    else
+        run "$reload_cmd"
     fi
-    run "$reload_cmd"
     rc=$?
-    wait
     state=committed
     case $rc in
     0) say ok "$said" ;;
@@ -378,6 +378,7 @@ do_forget()
     say ok $((seq + 1))
     learn
     make_job
+    start_helper
 }
 
 do_abort()
@@ -390,6 +391,7 @@ do_abort()
     fi
     say ok
     make_job
+    start_helper
 }
 
 do_lock() # WAIT

@@ -1,6 +1,6 @@
 #!/bin/sh
 # shellcheck disable=SC2034,SC2154 # settings and names of agent.sh
-# The part of agent.sh that goes back: the journal, the old files, and the two commands. Functions only; it comes first in
+# The part of agent.sh that goes back: the journal, the old files, and the two commands. Functions only; it comes second in
 # what is sent to a host.
 
 # ---- putting back
@@ -38,7 +38,7 @@ recover()
         quiet=$my_quiet
         secs=$my_secs
         if [ -s "$home/begin" ]; then
-            exec 9>&-
+            free_lock
             return 1
         fi
     fi
@@ -82,7 +82,7 @@ clear_job()
 {
     set -- "$home/begin" "$job/out" "$job/in"
     for n in $had; do set -- "$@" "$job/old/$n"; done
-    rm -f -- "$@" || forget
+    remove "$@" || forget
 }
 
 # What a person has changed since it was put in place, in $edited. $ours is empty in journals of older versions.
@@ -126,10 +126,10 @@ put_back()
         [ "$job/old/$n" -ef "$n" ] || set -- "$@" "$job/old/$n"
     done
     moving || true
-    [ $# -eq 0 ] || mv -f -- "$@" ./ || return 1
+    [ $# -eq 0 ] || move_here "$@" || return 1
     for n in $gone; do
         case "$edited " in *" $n "*) continue ;; esac
-        [ ! -e "$n" ] || rm -f -- "$n" || return 1
+        [ ! -e "$n" ] || remove "$n" || return 1
     done
 }
 
@@ -184,29 +184,22 @@ settle()
 
 # ---- commands of the user
 
-# COMMAND: 0; 1: it failed; 2: it did not end in $secs. What it said is in $said; of a success, only a first line
-# "note: TEXT". It may know from $before what has changed.
-run()
+# COMMAND, while the files go to disk: 0; 1: it failed; 2: it did not end in $secs. What it said is in $said; of a success,
+# only a first line "note: TEXT". It may know from $before what has changed.
+run() # COMMAND FILE...
 {
     said=
-    if [ -z "$1" ] || [ -n "$quiet" ]; then return 0; fi
+    if [ -z "$1" ] || [ -n "$quiet" ]; then
+        shift
+        [ $# -eq 0 ] || to_disk "$@"
+        return 0
+    fi
     changed=
     for n in $back $gone; do [ "$n" = "$record" ] || changed="$changed $n"; done
-    (
-        unset BALANCERFS_OLD BALANCERFS_CHANGED
-        if [ -n "$before" ] && [ ${#changed} -lt 100000 ]; then
-            BALANCERFS_OLD=$before BALANCERFS_CHANGED=${changed# }
-            export BALANCERFS_OLD BALANCERFS_CHANGED
-        fi
-        trap - PIPE
-        # bash speaks up when the host has no such locale
-        { if [ -n "$has_lc" ]; then LC_ALL=$their_lc; else unset LC_ALL; fi; } 2>/dev/null
-        TMPDIR=$tmpdir
-        export TMPDIR
-        # shellcheck disable=SC2086 # words are wanted
-        if is_plain "$1"; then exec timeout -k 2 "$secs" $1; fi
-        exec timeout -k 2 "$secs" sh -c "$1"
-    ) </dev/null >"$job/out" 2>&1 9>&-
+    changed=${changed# }
+    old=$before
+    [ ${#changed} -lt 100000 ] || old=
+    command_run "$@"
     rc=$?
     if [ $rc -eq 0 ]; then
         read -r said <"$job/out" || true
@@ -224,30 +217,6 @@ run()
         ;;
     esac
     said=${said:-"exit status $rc"}
-    return 1
-}
-
-# In a process of its own. Are these plain words, the first of them a program? Then no shell has to be started for them.
-is_plain() # COMMAND
-{
-    case $1 in
-    [!A-Za-z0-9_/]* | *[!A-Za-z0-9_/.\ :,@%+-]*) return 1 ;;
-    esac
-    program=${1%% *}
-    case $program in
-    /*)
-        [ -f "$program" ] && [ -x "$program" ]
-        return
-        ;;
-    */*) return 1 ;;
-    esac
-    IFS=:
-    for n in $PATH; do
-        if [ -f "$n/$program" ] && [ -x "$n/$program" ]; then
-            IFS=' '
-            return 0
-        fi
-    done
     return 1
 }
 

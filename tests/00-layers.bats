@@ -102,6 +102,17 @@ includes_but()
     assert_success
 }
 
+# What is sent to hosts stands in single quotes there.
+@test "perl compiles what is sent to hosts, with nothing to say" {
+    for file in drivers/*.pl; do
+        run perl -wc "$file"
+        assert_success
+        assert_output "$file syntax OK"
+        run grep -n "'" "$file"
+        assert_failure
+    done
+}
+
 @test "the tree speaks of the project alone" {
     refute_lines "$(tree_files | xargs -d '\n' grep -nIE '/wor[k]/|/hom[e]/[a-z]+/|deb[.]debian|[T]ODO|[F]IXME')" "these do not belong here"
 }

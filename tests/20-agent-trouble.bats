@@ -334,6 +334,7 @@ mounted() # OPTIONS CMD...: with a file system of its own in $DIR
     readonly_fs()
     {
         put app.conf old
+        HELPER=${HELPER:+maybe}
         mount -o remount,ro "$DIR" && ready a && prepare a put:app.conf:1 <<<new && expect a failed "*Read-only file system" && old && hang_up a || return 1
         mount -o remount,rw "$DIR" && begin && request a abort ok && mount -o remount,ro "$DIR" || return 1
         prepare a put:app.conf:1 <<<new && expect a failed "*Read-only file system" && old
@@ -346,6 +347,7 @@ mounted() # OPTIONS CMD...: with a file system of its own in $DIR
     {
         local said="$DIR/.balancerfs belongs to somebody else: remove it"
         put app.conf old
+        HELPER=${HELPER:+maybe}
         mkdir "$DIR/.balancerfs" && chown 12345 "$DIR/.balancerfs" && ready a || return 1
         prepare a put:app.conf:1 <<<new && expect a failed "$said" && old && hang_up a && rmdir "$DIR/.balancerfs" || return 1
         mkdir "$STATE/elsewhere" && ln -s "$STATE/elsewhere" "$DIR/.balancerfs" && ready a && request a "lock 0" failed "$said" || return 1

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2030,SC2031  # WORD and TEXT are for the tests
 # The loop of drivers/agent.sh by hand: sessions, requests, answers.
 #
-#   each_shell CMD     CMD in dash, bash and busybox sh ($SH), each time with a new directory $DIR
-#   session NAME       starts a loop; settings: BEAT, TEST_CMD, RELOAD_CMD
+#   each_shell CMD     CMD in dash, bash and busybox sh ($SH) with a helper, and without in dash; each with a new $DIR
+#   session NAME       starts a loop; settings: BEAT, TEST_CMD, RELOAD_CMD, HELPER (yes; maybe, where none can start; or none)
 #   ask NAME LINE...   sends lines; tell NAME sends standard input as it is
 #   answer NAME        the next answer, in WORD and TEXT (of files: with the contents)
 #   expect NAME WORD [TEXT]
@@ -15,9 +15,10 @@ NONCE=0123456789abcdef0123456789abcdef
 each_shell()
 {
     local shell
-    for shell in dash bash "busybox sh"; do
-        SH=$shell
-        DIR=$BATS_TEST_TMPDIR/${shell%% *}.$1
+    for shell in dash bash "busybox sh" "dash without"; do
+        SH=${shell% without} HELPER=yes
+        [ "$shell" = "$SH" ] || HELPER=
+        DIR=$BATS_TEST_TMPDIR/${shell// /-}.$1
         STATE=$DIR.state
         BEAT=2 TEST_CMD=true RELOAD_CMD=true
         unset PID IN OUT
@@ -32,7 +33,9 @@ script_build()
 {
     printf "nonce=%s\ndir='%s/'\nsuffix=.conf\ntest_cmd='%s'\nreload_cmd='%s'\ntmpdir=/tmp\nbeat=%s\n" \
         "$NONCE" "$DIR" "$TEST_CMD" "$RELOAD_CMD" "$BEAT"
-    cat "$BATS_TEST_DIRNAME"/../drivers/agent_{undo,change}.sh "$BATS_TEST_DIRNAME/../drivers/agent.sh"
+    echo tools=
+    [ -z "$HELPER" ] || printf "tools='%s\n'\n" "$(cat "$BATS_TEST_DIRNAME/../drivers/agent_tools.pl")"
+    cat "$BATS_TEST_DIRNAME"/../drivers/agent_{tools,undo,change}.sh "$BATS_TEST_DIRNAME/../drivers/agent.sh"
 }
 
 # session NAME [COMMAND...]: COMMAND before the shell
@@ -112,10 +115,16 @@ prepare()
     expect "$name" go
 }
 
-# ready NAME: a session that has read; its SEQ
+# ready NAME: a session that has read; its SEQ. An abort, though there is nothing, has it start its helper.
 ready()
 {
-    session "$@" && expect "$1" ready && fetch "$1"
+    session "$@" && expect "$1" ready && fetch "$1" && request "$1" abort ok && request "$1" ping ok || return 1
+    [ "$HELPER" != yes ] || find_helper "$1" >/dev/null || { echo "$1 has no helper: $(cat "$STATE/$1.err")" >&2; return 1; }
+}
+
+find_helper() # NAME: its process
+{
+    pgrep -P "${PID[$1]}" -x perl
 }
 
 fetch() # NAME

@@ -1,0 +1,163 @@
+#!/usr/bin/perl
+# What a change needs of programs, in one process. agent_tools.sh asks it line by line, where there is a perl;
+# without it all goes as well, with a process for each. Only what perl-base has; no single quotes.
+#
+# A request is a line of words, of run three lines more. The answer: "=STATUS", before it text in lines that begin with a
+# blank. What it cannot do is done by the program then, which says why it cannot either. Started with the directory,
+# TMPDIR, and LC_ALL when there is one; descriptor 3 is where the client is heard, 9 the lock, which loop and helper hold
+# together: neither can lose it by the end of the other.
+
+use strict;
+use Config;
+use Fcntl qw(:flock F_SETFD FD_CLOEXEC);
+use IO::Handle;
+
+my ($dir, $tmpdir, @lc_all) = @ARGV;
+my $has_sha = eval { require Digest::SHA };
+
+# Numbers of getxattr and prctl; elsewhere there is no helper.
+my ($getxattr, $prctl) = @{ { x86_64 => [191, 157], aarch64 => [8, 167] }->{ ($Config{archname} =~ /^(\w+)-linux/)[0] } or exit };
+
+$SIG{$_} = "IGNORE" for qw(HUP INT QUIT TERM PIPE);
+$SIG{CHLD} = "DEFAULT";
+delete @ENV{qw(BALANCERFS_OLD BALANCERFS_CHANGED)};
+open my $client, "<&=", 3 or die;
+open my $lock, "<&=", 9 or die;
+fcntl $_, F_SETFD, FD_CLOEXEC for $client, $lock;
+# Nobody shall have to wait for this one when the loop is killed while a command runs.
+$SIG{USR1} = sub { close $lock };
+syscall $prctl, 1, 10, 0, 0, 0;  # PR_SET_PDEATHSIG, SIGUSR1
+STDOUT->autoflush(1);
+
+# Does it have rights that chmod cannot give?
+sub has_acl {
+    my ($file) = @_;
+    my ($name, $none) = ("system.posix_acl_access", "");
+    return syscall($getxattr, $file, $name, $none, 0) >= 0;
+}
+
+# Empty files with the mode and the owner of those: their contents are to come.
+sub copy {
+    my $to = shift;
+    for my $file (@_) {
+        my (undef, undef, $mode, undef, $uid, $gid) = stat $file or return 1;
+        return 1 if has_acl($file);
+        my $new = "$to/" . $file;
+        open my $made, ">", $new or return 1;
+        chown $uid, $gid, $new or return 1;
+        chmod $mode & 07777, $new or return 1;
+    }
+    return 0;
+}
+
+sub link_into {
+    my $to = shift;
+    for (@_) { link $_, "$to/$_" or return 1 }
+    return 0;
+}
+
+# Into the directory itself.
+sub move {
+    for (@_) { rename $_, s{.*/}{}r or return 1 }
+    return 0;
+}
+
+sub remove {
+    for (@_) { unlink $_ or $!{ENOENT} or return 1 }
+    return 0;
+}
+
+sub to_disk {
+    for (@_) {
+        open my $file, "<", $_ or return 1;
+        $file->sync or return 1;
+    }
+    return 0;
+}
+
+sub digest {
+    return 1 if !$has_sha;
+    my $said = "";
+    for (@_) {
+        my $sha = Digest::SHA->new(256);
+        $said .= eval { " " . $sha->addfile($_, "b")->hexdigest . "  $_\n" } // return 1;
+    }
+    print $said;
+    return 0;
+}
+
+# A line of the client, if it comes within the seconds. Not a byte more is read. Who asks has nothing else to ask: what
+# comes from there is its end.
+sub hear {
+    my $until = 1 + time + shift;
+    my $line = "";
+    while ($line !~ /\n/) {
+        my $ready = "";
+        vec($ready, $_, 1) = 1 for 0, 3;
+        my $left = $until - time;
+        return 1 if $left <= 0 || !select $ready, undef, undef, $left;
+        exit if vec $ready, 0, 1;
+        sysread $client, $line, 1, length $line or return 1;
+    }
+    print " $line";
+    return 0;
+}
+
+sub become {
+    my ($out, $old, $changed, $command) = @_;
+    setpgrp;
+    $SIG{$_} = "DEFAULT" for qw(INT QUIT TERM PIPE USR1 ALRM);
+    open STDIN, "<", "/dev/null" and open STDOUT, ">", $out and open STDERR, ">&", \*STDOUT or exit 1;
+    @ENV{qw(BALANCERFS_OLD BALANCERFS_CHANGED)} = ($old, $changed) if length $old;
+    $ENV{TMPDIR} = $tmpdir;
+    delete $ENV{LC_ALL};
+    $ENV{LC_ALL} = $lc_all[0] if @lc_all;
+    no warnings "exec";
+    # Plain words, the first of them a program? Then no shell has to be started for them.
+    exec split " ", $command if $command =~ m{^(/|\w[-\w.+]*( |$))[-\w/.: ,@%+]*$}a;
+    exec "sh", "-c", $command or exit 127;
+}
+
+# The command of the user, for so many seconds, in a process group of its own; meanwhile the files go to disk.
+sub run {
+    my ($secs, $out, @files) = @_;
+    chomp(my ($old, $changed, $command) = map { scalar readline STDIN } 1 .. 3);
+    defined(my $pid = fork) or return 1;
+    become($out, $old, $changed, $command) if !$pid;
+    my ($until, $late) = (time + $secs, 0);
+    local $SIG{ALRM} = sub {
+        alarm 1;
+        return if time < $until;
+        kill $late++ < 2 ? "TERM" : "KILL", -$pid, $pid;
+        kill "CONT", -$pid;
+    };
+    alarm 1;
+    to_disk(@files);
+    waitpid $pid, 0;
+    my $status = $?;
+    alarm 0;
+    return $late ? 124 : $status & 127 ? 128 + ($status & 127) : $status >> 8;
+}
+
+my %does = (
+    copy => \&copy,
+    digest => \&digest,
+    hear => \&hear,
+    link => \&link_into,
+    lock => sub { flock($lock, LOCK_EX | LOCK_NB) ? 0 : $!{EWOULDBLOCK} ? 1 : 2 },
+    move => \&move,
+    remove => \&remove,
+    run => \&run,
+    sync => \&to_disk,
+    unlock => sub { !flock $lock, LOCK_UN },
+);
+
+print "=0\n";
+while (my $request = <STDIN>) {
+    my ($what, @words) = split " ", $request or next;
+    # The directory may have been made anew. run reads on even when it is gone.
+    my $is_there = chdir $dir;
+    my $status = $what eq "run" || $is_there ? $does{$what}->(@words) : 1;
+    print "=", $status + 0, "\n";
+}
+__END__
