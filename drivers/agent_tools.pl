@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# What a change needs of programs, in one process. agent_tools.sh asks it line by line, where there is a perl;
-# without it all goes as well, with a process for each. Only what perl-base has; no single quotes.
+# What a change needs of programs, in one process. agent_tools.sh asks it line by line, where there is a perl; without it
+# all goes as well, with a process for each. Only what perl-base has; no single quotes.
 #
-# A request is a line of words, of run three lines more. The answer: "=STATUS", before it text in lines that begin with a
-# blank. What it cannot do is done by the program then, which says why it cannot either. Started with the directory,
-# TMPDIR, and LC_ALL when there is one; descriptor 3 is where the client is heard, 9 the lock, which loop and helper hold
-# together: neither can lose it by the end of the other.
+# A request is a line of words; of run, two lines more and the command. The answer is "=STATUS", and before it text, in
+# lines that begin with a blank. What it cannot do the program does then, and says why if that cannot either. Started with
+# the directory, TMPDIR, and LC_ALL when there is one. Descriptor 3 is where the client is heard; 9 is the lock, which loop
+# and helper hold together: neither can lose it by the end of the other.
 
 use strict;
 use Config;
@@ -114,14 +114,15 @@ sub become {
     $ENV{LC_ALL} = $lc_all[0] if @lc_all;
     no warnings "exec";
     # Plain words, the first of them a program? Then no shell has to be started for them.
-    exec split " ", $command if $command =~ m{^(/|\w[-\w.+]*( |$))[-\w/.: ,@%+]*$}a;
+    exec split " ", $command if $command =~ m{^(/|\w[-\w.+]*( |\z))[-\w/.: ,@%+]*\z}a;
     exec "sh", "-c", $command or exit 127;
 }
 
 # The command of the user, for so many seconds, in a process group of its own; meanwhile the files go to disk.
 sub run {
-    my ($secs, $out, @files) = @_;
-    chomp(my ($old, $changed, $command) = map { scalar readline STDIN } 1 .. 3);
+    my ($secs, $out, $length, @files) = @_;
+    chomp(my ($old, $changed) = map { scalar readline STDIN } 1, 2);
+    read STDIN, my ($command), $length;
     defined(my $pid = fork) or return 1;
     become($out, $old, $changed, $command) if !$pid;
     my ($until, $late) = (time + $secs, 0);
@@ -154,7 +155,7 @@ my %does = (
 
 print "=0\n";
 while (my $request = <STDIN>) {
-    my ($what, @words) = split " ", $request or next;
+    my ($what, @words) = split " ", $request or next;  # after run there is the end of a line
     # The directory may have been made anew. run reads on even when it is gone.
     my $is_there = chdir $dir;
     my $status = $what eq "run" || $is_there ? $does{$what}->(@words) : 1;

@@ -170,14 +170,11 @@ command_run() # COMMAND FILE...
 {
     command_is=$1
     shift
-    case $helper$nl$old$command_is in
-    "$nl"* | *"$nl"*"$nl"*) ;;
-    *)
-        ask_line "run $secs $job/out $*$nl$old$nl$changed$nl$command_is"
+    if [ -n "$helper" ]; then
+        ask_line "run $secs $job/out ${#command_is} $*$nl$old$nl$changed$nl$command_is"
         rc=$?
         [ -z "$helper" ] || return $rc
-        ;;
-    esac
+    fi
     syncs=
     if [ $# -gt 0 ]; then
         sync -- "$@" 2>/dev/null 6<&- 8>&- 9>&- &

@@ -166,7 +166,9 @@ plan()
         }
     }
 
+    # Without a last ";": HAProxy answers what is not there with all that it could be asked.
     function flush() {
+        sub(/;$/, "", line)
         if (line != "") print step, line
         line = ""
     }

@@ -86,11 +86,12 @@ reload() # WHY, when there is a way
 
 # ---- the stats socket
 
-# What HAProxy answers, after the other $answers. None at all: there is no $way.
+# What HAProxy answers, after the other $answers; an empty line at least. Nothing at all: there is no $way.
 ask() # COMMANDS
 {
-    answers=$answers$(api "$1")$nl
-    if [ "$answers" = "$nl" ]; then
+    answer=$( (api "$1"); echo .)
+    answers=$answers${answer%.}
+    if [ "$answer" = . ]; then
         answers=
         way=
         why="$runtime_socket does not answer"

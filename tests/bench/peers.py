@@ -5,6 +5,7 @@
 # peers have sudo without a password and know nothing of locks, rollback or hosts that must agree; balancerfs does.
 
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -159,6 +160,25 @@ def ansible(pool, text):
         sys.exit(done.stdout + done.stderr)
 
 
+# What nginx itself takes, on all hosts at once, the same moment every half second: milliseconds by round, of the slowest.
+ALONE = """for round in {1..11}; do
+    now=${EPOCHREALTIME/./}
+    sleep 0.$(printf %%06d $((500000 - now %% 500000)))
+    start=${EPOCHREALTIME/./}
+    %s && %s || exit
+    end=${EPOCHREALTIME/./}
+    echo $((end - start))
+done""" % (TEST, RELOAD)
+
+
+def alone():
+    with ThreadPoolExecutor(len(HOSTS)) as threads:
+        said = list(threads.map(lambda host: subprocess.run(
+            ["ssh", "-F", CONFIG, "-i", IDENTITY, "-l", USER, *MASTER, host, "sudo bash -s"], input=ALONE, text=True,
+            check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.split(), HOSTS))
+    return statistics.median(max(map(int, took)) for took in zip(*said, strict=True)) / 1e6
+
+
 # ---- ours
 
 
@@ -225,6 +245,9 @@ def main():
                   "%.0f x" % (slow["ansible"] / slow["ours"]), "100 x")
         bench.row("the same by the command `touch`", bench.duration(medians["touch"]), bench.duration(medians["master"]),
                   "%.1f x" % (medians["master"] / medians["touch"]))
+        floor = alone()
+        bench.row("the same, against nginx's own test and reload alone, on the 3 hosts at once", bench.duration(medians["ours"]),
+                  bench.duration(floor), "%.1f x" % (medians["ours"] / floor))
         bench.row("`reload_cmd` a plain `kill -HUP`, against ControlMaster", bench.duration(lean["lean"]),
                   bench.duration(lean["master"]), "%.1f x" % (lean["master"] / lean["lean"]))
     finally:
