@@ -225,7 +225,7 @@ start()
         exit 1
     fi
     cd "$dir" || exit 1
-    trap 'end_helper; settle; exit 1' INT TERM
+    trap 'unset IFS; end_helper; settle; exit 1' INT TERM
     trap end_helper EXIT
     heal 0
     say ready

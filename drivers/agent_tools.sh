@@ -11,8 +11,8 @@ start_helper()
     [ -z "$helper" ] && [ -n "$made" ] && [ -n "$tools" ] && [ -e /proc/self/fd ] || return 0
     helper_tools=$tools
     tools=  # once: what goes wrong would go wrong again
-    command -v perl >/dev/null && { [ -f "$home/lock" ] || make_lock 2>/dev/null; } || return 0
-    if mkdir "$pipes" 2>/dev/null && mkfifo "$pipes/to" "$pipes/from" 2>/dev/null; then
+    command -v perl >/dev/null && { [ -f "$home/lock" ] || make_lock 2>/dev/null; } && [ -r "$home/lock" ] || return 0
+    if mkdir -m 700 "$pipes" 2>/dev/null && mkfifo "$pipes/to" "$pipes/from" 2>/dev/null; then
         open_helper
         ask_line "$helper_tools" && return
     fi
@@ -20,12 +20,14 @@ start_helper()
 }
 
 # The lock for reading and the pipes not removed: an idle session shall not keep the file system from being made read-only.
-# Both ends of a pipe are open here until the other process has its own: only then does an end show.
+# Both ends of a pipe are open here until the other process has its own: only then does an end show, to who reads and to who
+# writes.
 open_helper()
 {
-    exec 9<"$home/lock" 8<>"$pipes/to" 7<>"$pipes/from" 3<&0
+    exec 9<"$home/lock" 4<>"$pipes/to" 7<>"$pipes/from" 3<&0
     exec 5<"$pipes/to" 6<"$pipes/from"
-    perl - "$dir" "$tmpdir" ${has_lc:+"$their_lc"} <&5 >&7 5<&- 6<&- 7>&- 8>&- &
+    exec 8>"$pipes/to" 4<&-
+    perl - "$dir" "$tmpdir" ${has_lc:+"$their_lc"} <&5 >&7 2>/dev/null 5<&- 6<&- 7>&- 8>&- &
     helper=$!
     exec 3<&- 5<&- 7>&-
 }
@@ -47,12 +49,13 @@ ask_line() # REQUEST
 {
     answer=
     [ -n "$helper" ] || return 125
-    printf '%s\n' "$1" >&8
-    while IFS= read -r reply; do
+    printf '%s\n' "$1" 2>/dev/null >&8
+    # With the IFS that there is: bash runs a trap within read, and what the trap does needs it.
+    while read -r reply; do
         case $reply in
         =*) return "${reply#=}" ;;
         esac
-        answer=$answer${answer:+$nl}${reply# }
+        answer=$answer${answer:+$nl}${reply#-}
     done <&6
     end_helper
     return 125
@@ -68,12 +71,20 @@ ask() # WORD...
 # What it could not do, or had not done when it ended, is left to the program, and so is saying why.
 move_here() # FILE...
 {
+    was=$helper
     ask move "$@" && return
-    for n; do
-        shift
-        if [ -e "$n" ] || [ -h "$n" ]; then set -- "$@" "$n"; fi
-    done
-    [ $# -eq 0 ] || mv -f -- "$@" ./
+    case $was$nl$helper in
+    "$nl"*) ;;
+    *"$nl")
+        for n; do
+            shift
+            if [ -e "$n" ] || [ -h "$n" ]; then set -- "$@" "$n"; fi
+        done
+        [ $# -gt 0 ] || return 0
+        ;;
+    *) shift "$answer" ;;
+    esac
+    mv -f -- "$@" ./
 }
 
 copy_made() # DIRECTORY FILE...: their mode and owner matter
@@ -89,6 +100,9 @@ link_or_copy() # DIRECTORY FILE...
     ask link "$@" && return
     to=$1
     shift
+    for n; do
+        [ ! -e "$to/$n" ] || rm -f -- "$to/$n"
+    done
     ln -- "$@" "$to/" || cp -pP -- "$@" "$to/"
 }
 

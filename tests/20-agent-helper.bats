@@ -122,6 +122,71 @@ signals()
     gone "$pid" && has app.conf two && clean
 }
 
+# Within the one read that waits for the helper.
+ended_in_test()
+{
+    put app.conf old
+    TEST_CMD="touch $STATE/at; sleep 1"
+    ready a && prepare a put:app.conf:1 <<<new && at && kill -TERM "${PID[a]}" && hang_up a && has app.conf old && clean
+}
+
+@test "ended while a command runs: old files" {
+    each_shell ended_in_test
+}
+
+# More than a pipe holds: whoever writes must not wait for one that is gone.
+long_request()
+{
+    local i names=() long
+    long=$(printf 'x%.0s' {1..60})
+    for ((i = 1; i <= 1200; i++)); do
+        names+=("put:$long$i.conf:1")
+        echo old >"$DIR/$long$i.conf"
+    done
+    ready a || return 1
+    [ -z "$HELPER" ] || kill_helper a || return 1
+    yes new | head -n 1200 | prepare a "${names[@]}" && expect a prepared && request a abort ok && has "${long}7.conf" old && hang_up a && clean
+}
+
+@test "killed before a request that is longer than a pipe" {
+    each_shell long_request
+}
+
+own_session()
+{
+    put app.conf old
+    TEST_CMD="setsid false"
+    ready a && prepare a put:app.conf:1 <<<new && expect a test "exit status 1" && has app.conf old && hang_up a && clean
+}
+
+@test "a command that starts a session of its own is waited for" {
+    each_shell own_session
+}
+
+slow_disk()
+{
+    put app.conf old
+    # Only what is written while the reload runs is slow.
+    HELPER=${HELPER:+maybe} SECS=9
+    ready a strace -f -qq -e trace=fsync -e inject=fsync:delay_enter=3s:when=6+ -o /dev/null || return 1
+    prepare a put:app.conf:1 <<<new && expect a prepared && request a "commit 2" ok && request a forget ok && has app.conf new && hang_up a && clean
+}
+
+@test "a disk slower than the time limit fails no reload" {
+    each_shell slow_disk
+}
+
+bytes()
+{
+    put app.conf old
+    TEST_CMD="echo äöüäöü; exit 1"
+    ready a env PERL_UNICODE=SD && prepare a put:app.conf:1 <<<new && expect a test "äöüäöü" && hang_up a && clean
+}
+
+@test "a command is so many bytes" {
+    each_shell bytes
+}
+
 @test "it ends with the loop, and not before" {
     each_shell signals
 }
@@ -170,9 +235,11 @@ rights()
     chown 12345:12346 "$DIR/app.conf"
     chmod 4640 "$DIR/app.conf"
     setfacl -m u:12347:rw "$DIR/web.conf"
-    ready a && prepare a put:app.conf:1 put:web.conf:1 <<<$'new\nnew' && expect a prepared || return 1
-    request a "commit 20" ok && request a forget ok && has app.conf new && has web.conf new || return 1
+    setfacl -d -m u:12347:rw "$DIR"
+    # Nor does one get rights that are the directory's for files that are new.
+    ready a && change a new && ! getfacl -cp "$DIR/app.conf" | grep 12347 || return 1
     [ "$(stat -c '%u:%g %a' "$DIR/app.conf")" = "12345:12346 4640" ] || { stat "$DIR/app.conf"; return 1; }
+    prepare a put:web.conf:1 <<<new && expect a prepared && request a "commit 20" ok && request a forget ok && has web.conf new || return 1
     getfacl -cp "$DIR/web.conf" | grep -x "user:12347:rw-" && hang_up a && clean
 }
 
