@@ -73,17 +73,15 @@ move_here() # FILE...
 {
     was=$helper
     ask move "$@" && return
-    case $was$nl$helper in
-    "$nl"*) ;;
-    *"$nl")
+    if [ -n "$helper" ]; then
+        shift "${answer:-0}"
+    elif [ -n "$was" ]; then
         for n; do
             shift
             if [ -e "$n" ] || [ -h "$n" ]; then set -- "$@" "$n"; fi
         done
         [ $# -gt 0 ] || return 0
-        ;;
-    *) shift "$answer" ;;
-    esac
+    fi
     mv -f -- "$@" ./
 }
 

@@ -38,21 +38,12 @@ few()
     each_shell few
 }
 
-kill_helper() # NAME [SIGNAL]
+kill_helper() # NAME
 {
     local pid
-    pid=$(find_helper "$1") && kill "-${2:-9}" "$pid" || return 1
+    pid=$(find_helper "$1") && kill -9 "$pid" || return 1
     for _ in {1..200}; do
         ! gone "$pid" || return 0
-        sleep 0.05
-    done
-    return 1
-}
-
-at()
-{
-    for _ in {1..200}; do
-        [ ! -e "$STATE/at" ] || return 0
         sleep 0.05
     done
     return 1
@@ -122,6 +113,10 @@ signals()
     gone "$pid" && has app.conf two && clean
 }
 
+@test "it ends with the loop, and not before" {
+    each_shell signals
+}
+
 # Within the one read that waits for the helper.
 ended_in_test()
 {
@@ -185,10 +180,6 @@ bytes()
 
 @test "a command is so many bytes" {
     each_shell bytes
-}
-
-@test "it ends with the loop, and not before" {
-    each_shell signals
 }
 
 statuses()

@@ -200,16 +200,6 @@ killed()
     done
 }
 
-at()
-{
-    local i
-    for ((i = 0; i < 200; i++)); do
-        [ ! -e "$STATE/at" ] || return 0
-        sleep 0.05
-    done
-    return 1
-}
-
 @test "killed while it tests, when prepared, while it reloads, when committed" {
     each_shell killed
 }

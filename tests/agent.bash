@@ -150,6 +150,16 @@ shoot()
     return 0
 }
 
+at() # waits for the file that a command makes when it has begun
+{
+    local i
+    for ((i = 0; i < 200; i++)); do
+        [ ! -e "$STATE/at" ] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
 put() # FILE TEXT: in $DIR
 {
     printf '%s\n' "$2" >"$DIR/$1"
