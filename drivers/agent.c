@@ -261,16 +261,16 @@ static enum agent_result seq_take(struct agent *a, bool *undecided, struct error
     return AGENT_OK;
 }
 
-static enum agent_result read_once(struct agent *a, bool known, int wait_s, struct files *out,
+static enum agent_result read_once(struct agent *a, const char *how, int wait_s, struct files *out,
                                    int64_t deadline, struct error *err)
 {
     enum agent_result result;
     char line[40];
 
-    (void)snprintf(line, sizeof line, "read %s %d\n", known ? "same" : "all", wait_s);
+    (void)snprintf(line, sizeof line, "read %s %d\n", how, wait_s);
     if (ask(a, line, soon(a, deadline) + 1000 * (int64_t)wait_s, err) != AGENT_OK)
         return AGENT_LOST;
-    if (known && reply_is(a, "same"))
+    if (strcmp(how, "same") == 0 && reply_is(a, "same"))
         return AGENT_SAME;
     if (reply_is(a, "changed"))
         return AGENT_STALE;
@@ -284,9 +284,10 @@ enum agent_result agent_read(struct agent *a, bool known, int wait_s, struct fil
     enum agent_result result = AGENT_STALE;
 
     for (int tries = 0; tries < 10 && result == AGENT_STALE; tries++) {
+        const char *how = tries >= 3 ? "calm" : known ? "same" : "all";
         struct files out = FILES_INIT;
 
-        result = read_once(a, known, wait_s, &out, deadline, err);
+        result = read_once(a, how, wait_s, &out, deadline, err);
         if ((result == AGENT_OK || result == AGENT_SAME) && seq_take(a, undecided, err) != AGENT_OK)
             result = AGENT_LOST;
         if (result == AGENT_OK) {

@@ -25,7 +25,8 @@
  * were not told have old, the others new. .status shows it, the next change mends it.
  *
  * A reader waits for a change that another session has under way, or is told that there is one:
- * what is not decided yet may be gone again.
+ * what is not decided yet may be gone again. It needs no lock, as long as others leave it the time;
+ * when what it read has changed meanwhile three times it takes the lock for the next.
  *
  * The two commands run in dir, and find in their environment what the change is, unless it is not
  * known (after a crash): BALANCERFS_CHANGED has the names of its files, blanks between;

@@ -80,22 +80,37 @@ moves()
     [ ! -f "$home/lock" ] || read -r moves 2>/dev/null <"$home/lock" || true
 }
 
-# shellcheck disable=SC2086
-send_files()
+# What the client is sent: as much as was announced, whatever becomes of the files meanwhile.
+send() # FILE...
 {
-    sizes=$(wc -c -- $names 2>/dev/null) || return 1
+    if [ $# -eq 0 ]; then
+        say files
+        return
+    fi
     total=${sizes##*"$nl"}
     total=${total#"${total%%[! ]*}"}
     total=${total%% *}
     say files "$now$sizes$nl"
-    # As much as was announced, whatever becomes of the files meanwhile.
-    cat -- $names /dev/zero 2>/dev/null | head -c "$total"
+    cat -- "$@" /dev/zero 2>/dev/null | head -c "$total"
+}
+
+learn_read()
+{
+    known=$now
+    known_names=$names
+    seq=$((seq + 1))
+    say end "$seq$open"
 }
 
 # What is read while another session's change is undecided may be gone again: it is awaited, or the end says " open".
-do_read() # all | same, SECONDS: the latter if what was read last in this session is known still
+# shellcheck disable=SC2086
+do_read() # all | same | calm, SECONDS: same if what was read last in this session is known still; calm with the lock
 {
-    heal "$2"
+    if [ "$1" = calm ] && [ "$state" = idle ]; then
+        read_calmly "$2" && return
+    else
+        heal "$2"
+    fi
     moves
     was_moves=$moves
     look
@@ -105,21 +120,48 @@ do_read() # all | same, SECONDS: the latter if what was read last in this sessio
         return
     fi
     was=$now
-    if [ -z "$names" ]; then
-        say files
-    else
-        send_files || { say changed; return; }
-    fi
+    [ -z "$names" ] || sizes=$(wc -c -- $names 2>/dev/null) || { say changed; return; }
+    send $names
     digest
     moves
     if [ "$now" != "$was" ] || [ "$moves" != "$was_moves" ] || begun; then
         say changed
         return
     fi
-    known=$now
-    known_names=$names
-    seq=$((seq + 1))
-    say end "$seq$open"
+    learn_read
+}
+
+# Others that change the files all the time have to wait, but not for the client: it is sent a copy. Fails when there can be
+# none, with nothing said.
+read_calmly() # SECONDS
+{
+    open=
+    take_lock "$1" || {
+        ! begun || open=' open'
+        return 1
+    }
+    make_job
+    look
+    copy_names
+    rc=$?
+    drop_lock
+    if [ $rc -eq 0 ]; then
+        send ${names:+"$job/in"}
+        learn_read
+    fi
+    [ -z "$made" ] || rm -f "$job/in"
+    return $rc
+}
+
+# In $job/in, with $sizes and $now. A person may change them all the same.
+# shellcheck disable=SC2086
+copy_names()
+{
+    digest || return 1
+    [ -n "$names" ] || return 0
+    was=$now
+    [ -n "$made" ] && sizes=$(wc -c -- $names 2>/dev/null) && cat -- $names 2>/dev/null >"$job/in" &&
+        digest && [ "$now" = "$was" ]
 }
 
 # ---- the lock

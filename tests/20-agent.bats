@@ -248,3 +248,34 @@ prepare_locked() # as prepare; the contents only after "go"
     }
     each_shell removed
 }
+
+@test "read calmly, nobody changes what is read, nor waits for who reads" {
+    calm()
+    {
+        ready b && request b "read calm 0" files && [ -z "$TEXT" ] && expect b end "[0-9]" || return 1
+        seq 1000000 >"$DIR/app.conf"
+        put web.conf two
+        fetch b
+        mkdir "$STATE/slow"
+        printf '#!/bin/sh\n: >"%s/reached"\nuntil [ -e "%s/go" ]; do sleep 0.05; done\nexec /usr/bin/wc "$@"\n' "$STATE" "$STATE" >"$STATE/slow/wc"
+        chmod +x "$STATE/slow/wc"
+        session a env "PATH=$STATE/slow:$PATH" && expect a ready || return 1
+        ask a "read calm 0"
+        until [ -e "$STATE/reached" ]; do sleep 0.05; done
+        prepare b put:web.conf:1 <<<new && expect b busy || return 1
+        ask b "prepare $SEQ 10 20 4 put:web.conf:1" new
+        expect b go
+        : >"$STATE/go"
+        # Most of what a is sent it has not fetched yet.
+        expect b prepared && request b "commit 9" ok && request b forget ok && has web.conf new || return 1
+        expect a files && [ "${#TEXT}" -gt 6000000 ] && [ "${TEXT##*000000$'\n'}" = $'two\n' ] && expect a end "[0-9]" || return 1
+        ! [ -e "$DIR/.balancerfs/job.0.${PID[a]}/in" ] || return 1
+        # What was read so is known, with the lock of another, too, and with no lock to be had.
+        request a "lock 0" ok && request b "read calm 0" files && expect b end "[0-9]" && request a abort ok || return 1
+        request b "read same 0" same && prepare b put:web.conf:1 <<<x && expect b stale || return 1
+        fetch b && prepare b put:web.conf:1 <<<x && expect b prepared || return 1
+        request a "read calm 0" files && expect a end "* open" && request b abort ok || return 1
+        hang_up a && hang_up b && clean
+    }
+    each_shell calm
+}

@@ -81,6 +81,26 @@ done_by() # SEED: how many changes were made
     explained
 }
 
+@test "a listing comes through while another one changes without pause" {
+    # To read takes longer than a change.
+    # shellcheck disable=SC2016  # for that sh
+    printf '#!/bin/sh\n[ "$HOST" != web2 ] || sleep 0.3\nexec /usr/bin/wc "$@"\n' >"$BASE/bin/wc"
+    chmod +x "$BASE/bin/wc"
+    race 7 100000
+    changer=$!
+    eventually [ -s "$BASE/run/7.history" ]
+    serve
+    for i in 1 2 3; do
+        do_ pools
+        [ "$RC" -eq 0 ] || { echo "$OUT" && false; }
+    done
+    kill "$changer"
+    wait "$changer" || true
+    serve_end
+    [ "$(done_by 7)" -gt 30 ]
+    eventually clean_everywhere
+}
+
 @test "a third one edits by hand, and a fourth refuses some" {
     # A hand that adds comments; a test that refuses every node 7.
     TEST_CMD="! grep -qs 'server 10.0.0.7:80' ./*.conf"
