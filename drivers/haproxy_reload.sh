@@ -27,13 +27,19 @@ find_configs()
     add_config "$include_dir"
 }
 
+# A few files are read sooner by the plan itself.
 add_config() # FILE, or a directory of them
 {
-    if [ -d "$1" ]; then
-        configs=$configs$nl$(grep -ls default-server "${1%/}"/*.cfg)
-    else
+    if ! [ -d "$1" ]; then
         configs=$configs$nl$1
+        return
     fi
+    set -- "${1%/}"/*.cfg
+    if [ $# -gt 20 ]; then
+        configs=$configs$nl$(grep -ls default-server "$@")
+        return
+    fi
+    for n; do configs=$configs$nl$n; done
 }
 
 # ---- reload
