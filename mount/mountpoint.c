@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,14 +73,15 @@ static int unmount_dead(const char *path, struct error *err)
                      path);
 }
 
+/* statfs always asks the daemon; stat may be answered by what the kernel remembers of the root. */
 static int check_mounted(const char *path, struct error *err)
 {
     char type[64];
-    struct stat st;
+    struct statfs fs;
 
     if (!is_mounted(path, type, sizeof type))
         return 0;
-    if (stat(path, &st) == -1 && errno == ENOTCONN) {
+    if (statfs(path, &fs) == -1 && errno == ENOTCONN) {
         if (strcmp(type, OUR_TYPE) != 0)
             return error_set(err, EBUSY, "%s holds a dead mount of type %s: umount it", path, type);
         if (unmount_dead(path, err) != 0)

@@ -190,6 +190,17 @@ YAML
     assert_equal "$(grep -c " $PWD/mnt " /proc/self/mounts)" 1
 }
 
+@test "a killed one is mounted over while the kernel remembers its root" {
+    "$BUILD/balancerfs" config.yaml mnt
+    stat mnt
+    kill -9 "$(daemons)"
+    soon no_daemons
+    run "$BUILD/balancerfs" config.yaml mnt
+    assert_success
+    assert_output "balancerfs: the balancerfs at $PWD/mnt had died: unmounted"
+    assert_equal "$(ls mnt)" web
+}
+
 @test "a bad configuration is not mounted" {
     printf 'BALANCERS: {a: {BACKEND: dummy, fail: EFOO}, b: {BACKEND: dummy, latency: x}}\n' >config.yaml
     refused 2 "$PWD/config.yaml:1:39: fail must be the name of an errno: EFOO
