@@ -45,8 +45,11 @@ no_record()
     has_nodes web3 app 10.0.0.2:80 10.0.0.3:80
     # Only the one that had to be brought up has reloaded for it.
     [ "$(reloads web1) $(reloads web2) $(reloads web3)" = "1 1 1" ]
-    do_ status
-    [[ "$OUT" == *"web3 up "* && "$OUT" != *missed* ]]
+    is_told()
+    {
+        do_ status && [[ "$OUT" == *"web3 up "* && "$OUT" != *missed* ]]
+    }
+    eventually is_told
     do_ apply add:app/10.0.0.4:80
     [ "$RC" -eq 0 ]
     serve_end
