@@ -324,6 +324,16 @@ static int share_s(int64_t deadline)
     return left > 1 ? left : 1;
 }
 
+enum agent_result agent_test(struct agent *a, int64_t deadline, struct error *err)
+{
+    char line[40];
+
+    (void)snprintf(line, sizeof line, "test %d\n", share_s(deadline));
+    if (ask_busy(a, line, deadline, err) != AGENT_OK)
+        return AGENT_LOST;
+    return agent_expect(a, "ok", a->test_name, err);
+}
+
 static bool lacks_newline(const struct file *f)
 {
     return f->text && f->len && f->text[f->len - 1] != '\n';

@@ -8,15 +8,16 @@
  *                              lock           locked
  *                              prepare        prepared   contents are complete before the lock
  *   locked     yes   settled   read, ping     locked     unlocked
+ *                              test           locked
  *                              prepare        prepared   (or idle when refused)
  *   prepared   yes   new       commit         committed  old back: not every host may have passed
  *                              abort          idle: old
  *   committed  yes   new       forget         idle: new  new stay: every host has passed its test
  *                              rollback       idle: old, reloaded
  *
- * lock, prepare, commit and rollback answer "go" at once, so that a host that is frozen is known
- * by then; what they came to follows. Prepare may name files that only have to be as they were
- * read. When no file of a pool changes, nothing is tested or reloaded.
+ * lock, test, prepare, commit and rollback answer "go" at once, so that a host that is frozen is
+ * known by then; what they came to follows. Prepare may name files that only have to be as they
+ * were read. When no file of a pool changes, nothing is tested or reloaded.
  *
  * A loop that is killed, or whose host is rebooted, leaves its journal; the next loop there, or
  * the next to take the lock, goes by it before anything else: without "commit" in it the old
@@ -76,6 +77,8 @@ bool agent_idle(struct agent *a);
 enum agent_result agent_read(struct agent *a, bool known, int wait_s, struct files *files,
                              bool *undecided, int64_t deadline, struct error *err);
 enum agent_result agent_lock(struct agent *a, int wait_s, int64_t deadline, struct error *err);
+/* Does the test pass, with what is there? After agent_lock, which it keeps. */
+enum agent_result agent_test(struct agent *a, int64_t deadline, struct error *err);
 /* change: from an edit of what this session knows; sees: names of files that it rests on.
  * wait_s 0: do not wait. */
 enum agent_result agent_prepare(struct agent *a, const struct files *change,

@@ -289,6 +289,7 @@ while next; do
     read) do_read "$@" ;;
     lock) do_lock "$@" ;;
     prepare) do_prepare "$@" ;;
+    test) do_test "$@" ;;
     commit) do_commit "$@" ;;
     rollback) do_rollback "$@" ;;
     abort) do_abort ;;

@@ -285,6 +285,33 @@ do_prepare() # SEQ WAIT SECONDS TOTAL ITEM...
     esac
 }
 
+# The test alone, of what is there. Without the lock it might be another session's change that fails.
+do_test() # SECONDS
+{
+    secs=$1
+    quiet=
+    before=
+    back=
+    gone=
+    say go
+    if [ "$state" != locked ]; then
+        say gone
+        return
+    fi
+    make_job
+    if [ -z "$made" ] && ! said=$(mkdir -p "$job/new" "$job/old" 2>&1); then
+        say failed "$said"
+        return
+    fi
+    made=yes
+    run "$test_cmd"
+    case $? in
+    0) say ok ;;
+    1) say test "$said" ;;
+    2) say slow "$said" ;;
+    esac
+}
+
 # Only with the lock is it certain what is there.
 find_old()
 {

@@ -297,24 +297,44 @@ void confdir_status(void *lb, struct status *out)
     hosts_status(((struct confdir *)lb)->hosts, out);
 }
 
+/* What of a host was tried, and what came of it. */
+static int host_probe(struct confdir *c, size_t i, struct status *out, struct error *err)
+{
+    const char *name = remote_host_name(c->remote, i);
+    const char *test = text_option(c, "test_cmd");
+    struct files files;
+    char text[64];
+
+    if (hosts_failure(c->hosts, i, err) != 0 || !hosts_files(c->hosts, i, &files)) {
+        status_step(out, name, "read", false, err->text);
+        return -1;
+    }
+    (void)snprintf(text, sizeof text, "%zu files", files.n);
+    status_step(out, name, "read", true, text);
+    if (hosts_tested(c->hosts, i, err) != 0) {
+        status_step(out, name, "test", false, err->text);
+        return -1;
+    }
+    if (!*test && c->test.len)
+        test = "the server's own";
+    status_step(out, name, "test", true, *test ? test : "no test_cmd");
+    return 0;
+}
+
 int confdir_probe(void *lb, struct status *out, struct error *err)
 {
     struct confdir *c = lb;
+    struct error why = {0};
     int result;
 
     hosts_take(c->hosts);
     result = hosts_read(c->hosts, deadline(c), err);
-    for (size_t i = 0; i < hosts_count(c->hosts); i++) {
-        struct files files;
-        struct error why = {0};
-        bool is_read = hosts_files(c->hosts, i, &files);
-        char text[64];
-
-        (void)hosts_failure(c->hosts, i, &why);
-        (void)snprintf(text, sizeof text, "%zu files", is_read ? files.n : 0);
-        status_step(out, remote_host_name(c->remote, i), "read", is_read,
-                    is_read ? text : why.text);
-    }
+    hosts_test(c->hosts, deadline(c));
+    for (size_t i = 0; i < hosts_count(c->hosts); i++)
+        if (host_probe(c, i, out, &why) != 0 && result == 0) {
+            *err = why;
+            result = -1;
+        }
     hosts_give(c->hosts);
     return result;
 }

@@ -130,6 +130,25 @@ static enum agent_result patiently(struct host *h, enum agent_result once(struct
     return result;
 }
 
+static enum agent_result test_once(struct host *h)
+{
+    struct error ignored;
+    enum agent_result result;
+
+    h->wait_s = READ_WAIT_S;
+    result = lock_once(h);
+    if (result == AGENT_BUSY)
+        (void)error_set(&h->err, EBUSY, "%s: another one's change holds the lock", h->name);
+    if (result != AGENT_OK)
+        return result;
+    h->holding = false;
+    result = agent_test(h->agent, h->deadline, &h->err);
+    if (result != AGENT_LOST &&
+        agent_abort(h->agent, clock_now_ms() + SETTLE_MS, &ignored) != AGENT_OK)
+        session_end(h);
+    return result;
+}
+
 static enum agent_result do_prepare(struct host *h)
 {
     enum agent_result result;
@@ -307,6 +326,8 @@ enum agent_result step_do(struct host *h, enum step step)
         return patiently(h, read_once);
     case STEP_LOCK:
         return patiently(h, lock_once);
+    case STEP_TEST:
+        return patiently(h, test_once);
     case STEP_PREPARE:
         return do_prepare(h);
     case STEP_COMMIT:

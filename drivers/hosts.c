@@ -416,6 +416,14 @@ int hosts_failure(const struct hosts *hs, size_t host, struct error *err)
     return -1;
 }
 
+int hosts_tested(const struct hosts *hs, size_t host, struct error *err)
+{
+    if (hs->at[host].result == AGENT_OK)
+        return 0;
+    *err = hs->at[host].err;
+    return -1;
+}
+
 static void notes_tell(const struct hosts *hs, struct status *out)
 {
     for (size_t i = 0; i < hs->n; i++) {

@@ -15,6 +15,7 @@ enum step {
     STEP_NONE,
     STEP_READ,
     STEP_LOCK,
+    STEP_TEST, /* of what is there; takes the lock for it */
     STEP_PREPARE,
     STEP_COMMIT,
     STEP_SETTLE, /* after a commit that was lost: is change in force? OK, REFUSED: no, LOST: ? */

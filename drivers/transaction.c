@@ -131,6 +131,16 @@ int hosts_read(struct hosts *hs, int64_t deadline, struct error *err)
     return outcome == FAILED ? -1 : 0;
 }
 
+static bool was_read(const struct host *h)
+{
+    return h->up && h->is_read;
+}
+
+void hosts_test(struct hosts *hs, int64_t deadline)
+{
+    each(hs, was_read, STEP_TEST, deadline);
+}
+
 /* ---- one change, prepared on all ---------------------------------------------------------- */
 
 /* Every host rests on the files that any of them changes. */

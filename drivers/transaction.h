@@ -59,6 +59,11 @@ bool hosts_files(const struct hosts *h, size_t host, struct files *out);
 /* Why the host was not read: 0 when it was. */
 int hosts_failure(const struct hosts *h, size_t host, struct error *err);
 
+/* After hosts_read, on the hosts that were read: does the test pass as they are? */
+void hosts_test(struct hosts *h, int64_t deadline);
+/* After hosts_test. -1 with *err: not there. */
+int hosts_tested(const struct hosts *h, size_t host, struct error *err);
+
 /* The transaction. -1: nothing has changed anywhere, unless errno is EIO. */
 int hosts_change(struct hosts *h, const struct change *changes, size_t n, int64_t deadline,
                  struct error *err);

@@ -279,3 +279,17 @@ prepare_locked() # as prepare; the contents only after "go"
     }
     each_shell calm
 }
+
+@test "what is there is tested under the lock alone, which stays" {
+    tested()
+    {
+        TEST_CMD="[ ! -e $STATE/bad ] || { echo it is bad; false; }"
+        put app.conf old
+        ready a && ready b || return 1
+        request a "test 9" gone && request a "lock 0" ok && request a "test 9" ok '' && request b "lock 0" busy || return 1
+        touch "$STATE/bad"
+        request a "test 9" test "*it is bad*" && request a abort ok && request b "lock 0" ok && request b abort ok || return 1
+        has app.conf old && hang_up a && hang_up b && clean
+    }
+    each_shell tested
+}

@@ -13,6 +13,7 @@ setup_file()
 
 setup()
 {
+    cd "$BATS_TEST_TMPDIR" || return 1
     dir=$BATS_TEST_TMPDIR/pools log=$BATS_TEST_TMPDIR/log
     mkdir "$dir"
     # tell WORD: a line of what the environment has.
@@ -75,4 +76,36 @@ END
     refute_output --partial more
     run cli 'echo Reloading.' apply add:app/10.0.0.2:80 , status
     refute_output --partial "changes on"
+}
+
+@test "a probe tests what is there, as a change would, and makes none" {
+    cli true apply add:app/10.0.0.1:80
+    : >"$log"
+    run cli true probe
+    assert_success
+    assert_output "localhost read ok 1 files
+localhost test ok $BATS_TEST_TMPDIR/tell test"
+    assert_equal "$(cat "$log")" "test in $dir: unset; before: "
+    run "$CLI" nginx transport=local include_dir="$dir" test_cmd="echo no such module; false" -- probe
+    assert_failure
+    assert_line "localhost test FAILED localhost: echo no such module; false: no such module"
+    refute_line --partial "test ok"
+    run "$CLI" varnish transport=local include_dir="$dir" -- probe
+    assert_line "localhost test ok no test_cmd"
+    rm -r "$dir/.balancerfs" && : >"$dir/.balancerfs"
+    run cli true probe
+    assert_failure
+    assert_line --partial "localhost test FAILED localhost: $dir/.balancerfs belongs to somebody else"
+}
+
+@test "a probe awaits the lock of another one's change" {
+    mkfifo go
+    cli "read -r _ <$PWD/go" apply add:app/10.0.0.1:80 3>&- &
+    while [ ! -s "$dir/.balancerfs/begin" ]; do sleep 0.05; done
+    cli true probe >probed 3>&- &
+    sleep 0.3
+    [ ! -s probed ]
+    echo >go
+    wait
+    grep -q '^localhost test ok ' probed
 }

@@ -100,7 +100,7 @@ expect()
 request()
 {
     ask "$1" "$2"
-    case $2 in lock* | commit* | rollback*) expect "$1" go || return 1 ;; esac
+    case $2 in lock* | test* | commit* | rollback*) expect "$1" go || return 1 ;; esac
     expect "$1" "${@:3}"
 }
 
