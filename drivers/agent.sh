@@ -263,7 +263,8 @@ start()
         }
     done
     if ! said=$(cd "$dir" 2>&1); then
-        say failed "${said:-$dir: no such directory}"
+        [ -d "$dir" ] || said="include_dir $dir: no such directory on the host"
+        say failed "${said:-include_dir $dir cannot be entered}"
         exit 1
     fi
     cd "$dir" || exit 1
@@ -278,7 +279,7 @@ start
 while next; do
     if ! cd "$dir" 2>/dev/null; then
         settle
-        say failed "$dir is gone"
+        say failed "include_dir $dir is gone from the host"
         exit 1
     fi
     set -- $request
