@@ -6,14 +6,11 @@
 void fs_check(const struct options *options, void (*tell)(const struct error *err, void *arg),
               void *arg)
 {
-    const struct fs_settings mount = {0};
-    struct settings settings;
     struct error err;
     struct guard *guard = guard_new(options, &err);
 
     if (!guard)
         tell(&err, arg);
     guard_free(guard);
-    if (settings_read(&settings, options, &mount, &err) != 0)
-        tell(&err, arg);
+    settings_check(options, tell, arg);
 }

@@ -78,18 +78,39 @@ static int read_mode(struct settings *s, const struct options *o, struct error *
     return 0;
 }
 
-int settings_read(struct settings *s, const struct options *o, const struct fs_settings *mount,
-                  struct error *err)
+static int read_times(struct settings *s, const struct options *o, struct error *err)
 {
-    settings_of_root(s, mount);
     s->timeout_ms = options_ms(o, "timeout");
     s->ttl_ms = options_ms(o, "cache_ttl");
     s->delay_ms = options_ms(o, "commit_delay");
     s->stale_ms = options_ms(o, "serve_stale");
-    s->auto_pools = options_bool(o, "auto_pools");
     if (s->timeout_ms <= 0)
         return options_error(o, "timeout", err, "timeout must not be 0");
-    if (read_owner(s, o, err) != 0 || read_group(s, o, err) != 0)
-        return -1;
-    return read_mode(s, o, err);
+    return 0;
+}
+
+static int (*const readers[])(struct settings *s, const struct options *o,
+                              struct error *err) = {read_times, read_owner, read_group, read_mode};
+static const size_t n_readers = sizeof readers / sizeof *readers;
+
+int settings_read(struct settings *s, const struct options *o, const struct fs_settings *mount,
+                  struct error *err)
+{
+    settings_of_root(s, mount);
+    s->auto_pools = options_bool(o, "auto_pools");
+    for (size_t i = 0; i < n_readers; i++)
+        if (readers[i](s, o, err) != 0)
+            return -1;
+    return 0;
+}
+
+void settings_check(const struct options *o, void (*tell)(const struct error *err, void *arg),
+                    void *arg)
+{
+    struct settings s;
+    struct error err;
+
+    for (size_t i = 0; i < n_readers; i++)
+        if (readers[i](&s, o, &err) != 0)
+            tell(&err, arg);
 }

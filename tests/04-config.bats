@@ -107,6 +107,23 @@ BALANCERS:
 YAML
 }
 
+@test "of the keys of every balancer each bad value is reported" {
+    refuse '4:14: timeout must not be 0
+5:12: owner: there is no user "nosuch"
+6:12: group: there is no group "nope"
+7:11: mode must be octal, from 0 to 0777: 999
+8:18: max_removal must be like 50%/60s or 5/60s (1 and up): 500%' <<'YAML'
+BALANCERS:
+  x:
+    BACKEND: dummy
+    timeout: 0
+    owner: nosuch
+    group: nope
+    mode: 999
+    max_removal: 500%
+YAML
+}
+
 @test "what only a driver can judge is reported with the rest" {
     refuse '4:11: fail must be the name of an errno: EFOO
 5:31: pool name may hold letters, digits, _ . - only: a b
