@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAUSE_MS 1000 /* after a failed connection the same error is given so long, then longer */
-#define PAUSE_MAX_MS 5000  /* where others go on without the host */
-#define PAUSE_ALL_MS 30000 /* where nothing goes without it, and whoever asks tries by himself */
-#define LOST_MS 1000       /* after its session was lost a host is tried for longer */
-#define READ_WAIT_S 10     /* for another's change, before its files are shown as they are */
+/* After a failed connection the same error is given so long, then longer. After a refused login
+ * that whoever asks would try again, much longer: hosts lock out who tries too often. */
+#define PAUSE_MS 1000
+#define PAUSE_MAX_MS 5000
+#define PAUSE_REFUSED_MS 30000
+#define LOST_MS 1000   /* after its session was lost a host is tried for longer */
+#define READ_WAIT_S 10 /* for another's change, before its files are shown as they are */
 
 /* ---- the session -------------------------------------------------------------------------- */
 
@@ -38,7 +40,7 @@ void session_end(struct host *h)
 
 static void failure_set(struct host *h, const struct error *err)
 {
-    int most = is_spare(h) ? PAUSE_MAX_MS : PAUSE_ALL_MS;
+    int most = is_spare(h) || err->num != EACCES ? PAUSE_MAX_MS : PAUSE_REFUSED_MS;
 
     (void)pthread_mutex_lock(&h->hosts->lock);
     h->failure = *err;

@@ -56,6 +56,24 @@ no_record()
     same_everywhere
 }
 
+@test "a host that nothing goes without is tried every few seconds, however long it was down" {
+    host_down web3
+    serve
+    refused()
+    {
+        do_ pools
+        [ "$(wc -l 2>/dev/null <"$BASE/run/web3.refused")" -ge 5 ]
+    }
+    eventually refused
+    host_up web3
+    local end=$((SECONDS + 10))
+    until do_ pools && [ "$RC" -eq 0 ]; do
+        [ $SECONDS -lt $end ]
+        sleep 0.1
+    done
+    serve_end
+}
+
 @test "too few hosts are an error and no change" {
     host_down web2
     host_down web3

@@ -26,6 +26,7 @@ many_hosts()
 # ssh OPTION... -- HOST COMMAND
 while [ "\$1" != -- ]; do shift; done
 if [ -e "$BASE/run/\$2.down" ]; then
+    echo >>"$BASE/run/\$2.refused"
     echo "ssh: connect to host \$2 port 22: Connection refused" >&2
     exit 255
 fi
