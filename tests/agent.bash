@@ -20,7 +20,7 @@ each_shell()
         [ "$shell" = "$SH" ] || HELPER=
         DIR=$BATS_TEST_TMPDIR/${shell// /-}.$1
         STATE=$DIR.state
-        BEAT=2 TEST_CMD=true RELOAD_CMD=true
+        BEAT=30 TEST_CMD=true RELOAD_CMD=true
         unset PID IN OUT
         declare -gA PID IN OUT
         mkdir "$DIR" "$STATE"
