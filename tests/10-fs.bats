@@ -218,16 +218,41 @@ os.rmdir(sys.argv[1])" "$1"'; do
     mount_stop
 }
 
+asked_for() # N: so many changes run or wait
+{
+    [ "$(awk '/^changes_(running|queued): / { n += $2 } END { print n }' "$MNT/web/.status")" -eq "$1" ]
+}
+
+# The balancer, which reads a line for each transaction, gets none until all are there.
+all_there()
+{
+    local i
+    for ((i = 0; i < 400; i++)); do
+        ! asked_for 32 || break
+        sleep 0.05
+    done
+    asked_for 32
+    for ((i = 0; i < 400; i++)); do
+        ! asked_for 0 || return 0
+        echo
+        sleep 0.05
+    done 1<>fifo
+    return 1
+}
+
 @test "32 at once in one pool are a few transactions, in both directions" {
+    mkfifo fifo
     mount_start <<YAML
 BALANCERS:
-  web: {BACKEND: dummy, latency: 300ms, log: $log, pools: {app: []}}
+  web: {BACKEND: dummy, fail_file: $PWD/fifo, fail_calls: [apply], log: $log, pools: {app: []}}
 YAML
     for i in {1..32}; do touch "$MNT/web/app/10.0.0.$i:80" & done
+    all_there
     wait $(jobs -p | grep -vx "$PID")
     assert_equal "$(ls "$MNT/web/app" | wc -l)" 32
     [ "$(calls | grep -c apply)" -le 3 ]
     for i in {1..32}; do rm "$MNT/web/app/10.0.0.$i:80" & done
+    all_there
     wait $(jobs -p | grep -vx "$PID")
     assert_equal "$(names "$MNT/web/app")" "*"
     [ "$(calls | grep -c apply)" -le 3 ]

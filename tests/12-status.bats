@@ -106,18 +106,18 @@ PY
 @test "answered at once while the balancer hangs" {
     mount_start <<YAML
 BALANCERS:
-  web: {BACKEND: dummy, latency: 30s, pools: {app: []}}
+  web: {BACKEND: dummy, latency: 10m, pools: {app: []}}
 YAML
-    timeout 2 cat "$MNT/web/.status" "$MNT/web/.log" >/dev/null
+    timeout 20 cat "$MNT/web/.status" "$MNT/web/.log" >/dev/null
     ls "$MNT/web" >/dev/null 2>&1 &
     mkdir "$MNT/web/one" 2>/dev/null &
     mkdir "$MNT/web/two" 2>/dev/null &
     rmdir "$MNT/web/app" 2>/dev/null &
     sleep 0.5
     for ((i = 0; i < 20; i++)); do
-        timeout 2 cat "$MNT/web/.status" "$MNT/.status" "$MNT/web/.log" >/dev/null
-        timeout 2 getfattr -d "$MNT/web" >/dev/null
-        timeout 2 stat "$MNT/web" "$MNT" >/dev/null
+        timeout 20 cat "$MNT/web/.status" "$MNT/.status" "$MNT/web/.log" >/dev/null
+        timeout 20 getfattr -d "$MNT/web" >/dev/null
+        timeout 20 stat "$MNT/web" "$MNT" >/dev/null
     done
     kill $(jobs -p | grep -vx "$PID")
     mount_kill
@@ -126,9 +126,12 @@ YAML
 @test "while a change runs, .status says so, and what waits behind it" {
     mount_start <<YAML
 BALANCERS:
-  web: {BACKEND: dummy, log: $log, latency: 2s, cache_ttl: 1h, pools: {app: ["a:80"]}}
+  web: {BACKEND: dummy, log: $log, fail_file: $fail, fail_calls: [apply], cache_ttl: 1h, pools: {app: ["a:80"]}}
 YAML
     ls "$MNT/web/app" >/dev/null
+    # A change hangs until a line is written.
+    mkfifo "$fail"
+    exec 9<>"$fail"
     timeout 60 rm "$MNT/web/app/a:80" &
     for ((i = 0; i < 200; i++)); do
         [ "$(value "$MNT/web/.status" 'd["changes_running"]')" -eq 0 ] || break
@@ -142,6 +145,12 @@ YAML
         sleep 0.02
     done
     assert_equal "$seen" "(1, 2)"
+    echo >&9
+    for ((i = 0; i < 200; i++)); do
+        ! grep -q 'changes_queued: 0' "$MNT/web/.status" || break
+        sleep 0.05
+    done
+    echo >&9
     wait $(jobs -p | grep -vx "$PID")
     assert_equal "$(value "$MNT/web/.status" 'd["changes_running"], d["changes_queued"]')" "(0, 0)"
     mount_stop

@@ -276,10 +276,10 @@ YAML
     begun
     errno 'os.rmdir(a[0])' "$new" >said &
     removing=$!
-    sleep 0.3
+    held 1
     answered
     wait $writing
-    [ -s said ] || answered
+    answered
     wait $removing
     assert_equal "$(cat said)" ENOTEMPTY
     assert_equal "$(ls "$new")" 10.0.0.1:80

@@ -9,10 +9,13 @@ load /usr/lib/bats/bats-assert/load
 # interrupted CMD...: its change runs to its end without it.
 interrupted()
 {
+    local n pid
+    n=$(applies)
     "$@" 2>/dev/null &
-    sleep 0.3
-    kill -TERM $!
-    wait $! || true
+    pid=$!
+    poll begun_since "$n"
+    kill -TERM $pid 2>/dev/null || true
+    wait $pid || true
 }
 
 # settled: nothing is on its way; what ls and stat say is what the balancer has.
@@ -110,7 +113,7 @@ races()
 @test "whoever waits for a change of somebody else does not take it back" {
     mounted 800ms
     touch "$MNT/web/other/10.0.9.1:80" &
-    sleep 0.2
+    poll begun_since 0
     python3 -c 'import os, sys; os.mknod(sys.argv[1])' "$app/10.0.0.4:80"
     timeout 0.2 cat "$app/10.0.0.4:80" || true
     poll_log 'op=touch .*10.0.0.4:80.*result=ok'
@@ -152,7 +155,7 @@ YAML
 @test "mv onto a node that a list is just deleting" {
     mounted 1s
     echo 10.0.0.2:80 >"$app/.nodes" &
-    sleep 0.4
+    poll begun_since 0
     mv "$app/10.0.0.2:80" "$app/10.0.0.1:80"
     wait $!
     assert_equal "$(balancer_has)" 10.0.0.1:80
@@ -205,7 +208,7 @@ YAML
 @test "a reload and the end of the mount at once, while a change runs" {
     mounted 2s
     touch "$app/10.0.0.4:80" &
-    sleep 0.3
+    poll begun_since 0
     echo 'BALANCERS: {two: {BACKEND: dummy}, three: {BACKEND: dummy}}' >"${MNT%/mnt}/config.yaml"
     kill -HUP "$PID"
     sleep 0.3

@@ -83,3 +83,15 @@ says()
 {
     grep -qx "$1" "$MNT/web/.status"
 }
+
+# How many changes have ended at the balancer.
+applies()
+{
+    cat "$log" 2>/dev/null | grep -c '^apply' || true
+}
+
+# begun_since N: one runs or has ended since there were N.
+begun_since()
+{
+    says "changes_running: 1" || [ "$(applies)" -gt "$1" ]
+}
