@@ -47,7 +47,7 @@ within()
 # host_listen PORT WHAT: WHAT, of socat, is at that port of web1 until the end of the test.
 host_listen()
 {
-    lab exec web1 timeout 30 socat "TCP-LISTEN:$1,fork,reuseaddr" "$2" >/dev/null 2>&1 3>&- &
+    lab exec web1 timeout 300 socat "TCP-LISTEN:$1,fork,reuseaddr" "$2" >/dev/null 2>&1 3>&- &
     poll lab run bash -c "exec 3<>/dev/tcp/$HOST_web1/$1"
 }
 

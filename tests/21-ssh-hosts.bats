@@ -138,6 +138,11 @@ seen()
     grep -rF -f "$PASSWORD_FILE" "$(lab root web1 /var/log)" "$(lab root web1 /run)" "$(lab root web1 /tmp)" || true
 }
 
+asked_times()
+{
+    [ "$(find . -name 'asked.*' | wc -l)" -ge "$1" ]
+}
+
 @test "the password is in no argument, environment or log, whatever asks for it" {
     # What is looked for would be found.
     env SECRET="$(cat "$PASSWORD_FILE")" sleep 20 3>&- &
@@ -146,17 +151,15 @@ seen()
     wait $! || true
     sshd_with web1 "PubkeyAuthentication no"
     for TRANSPORT in ssh openssh; do
-        rm -f to out
+        rm -f to out asked.*
         mkfifo to
         # A helper that is slow to be answered is there to be seen.
-        nginx web1 password_command="cat $PASSWORD_FILE; touch $PWD/asked; sleep 0.5" -- apply add:app/10.0.0.50:80 , wait <to >out 2>&1 &
+        nginx web1 password_command="cat $PASSWORD_FILE; touch $PWD/asked.\$\$; sleep 0.5" -- apply add:app/10.0.0.50:80 , wait <to >out 2>&1 &
         exec 7>to
-        poll test -e asked
-        rm asked
+        poll asked_times 1
         run seen
         assert_output ""
-        poll test -e asked # by sudo now
-        rm asked
+        poll asked_times 2 # by sudo now
         run seen
         assert_output ""
         poll grep -qs 10.0.0.50 "$(lab root web1 /etc/nginx/sites-enabled)/app.conf"
