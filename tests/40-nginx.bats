@@ -25,6 +25,7 @@ setup()
 
 teardown()
 {
+    touch "$BATS_TEST_TMPDIR/stop"
     for host in web1 web2 web3; do
         lab heal $host
         lab sudo $host password
@@ -145,7 +146,7 @@ same()
 @test "a dead host, a wrong password, a changed key: nothing changes, and the reason is told" {
     on_all -- apply "add:app/$NODE_n1"
     lab cut web2
-    run on_all connect_timeout=2s -- apply "add:app/$NODE_n2"
+    run on_all connect_timeout=5s -- apply "add:app/$NODE_n2"
     assert_failure
     assert_output --regexp "^(ETIMEDOUT|EHOSTUNREACH) .*$HOST_web2"
     lab heal web2
@@ -188,11 +189,11 @@ load_on()
     for _ in 1 2 3 4; do
         on_all -- apply "add:app/$NODE_n2" , apply "add:app/$NODE_n3" "del:app/$NODE_n1" , apply "add:app/$NODE_n1" "del:app/$NODE_n2" "del:app/$NODE_n3"
     done
+    poll eval '[ "$(wc -l <"$BATS_TEST_TMPDIR/answers.$HOST_web3")" -gt 100 ]'
     touch "$BATS_TEST_TMPDIR/stop"
     wait
     cat "$BATS_TEST_TMPDIR"/failures.* 2>/dev/null && false
     grep -q n1 "$BATS_TEST_TMPDIR/answers.$HOST_web1"
-    [ "$(wc -l <"$BATS_TEST_TMPDIR/answers.$HOST_web3")" -gt 100 ]
 }
 
 @test "the password is in no log, and nowhere on a command line" {

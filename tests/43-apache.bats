@@ -25,6 +25,12 @@ setup()
     options=(user="$LAB_USER" password_file="$PASSWORD_FILE" known_hosts="$KNOWN_HOSTS" hosts="$HOST_a1" hosts="$HOST_a2" hosts="$HOST_a3")
 }
 
+# What asks meanwhile ends.
+teardown()
+{
+    touch "$BATS_TEST_TMPDIR/stop"
+}
+
 # apache WORD...: the driver with the options
 apache()
 {
@@ -272,14 +278,20 @@ app/n2:8080"
     until [ -e "$BATS_TEST_TMPDIR/stop" ]; do
         http_get "$HOST_a1:82" /app/ >>"$BATS_TEST_TMPDIR/answers" 2>>"$BATS_TEST_TMPDIR/errors" || echo failed >>"$BATS_TEST_TMPDIR/errors"
     done 3>&- &
-    for _ in 1 2 3; do
+    # Each has its turn, seen in the answers; then as fast as it goes.
+    apache apply "add:app/$NODE_n2"
+    poll grep -q n2 "$BATS_TEST_TMPDIR/answers"
+    apache apply "add:app/$NODE_n3" "del:app/$NODE_n1"
+    poll grep -q n3 "$BATS_TEST_TMPDIR/answers"
+    apache apply "add:app/$NODE_n1" "del:app/$NODE_n2" "del:app/$NODE_n3"
+    for _ in 1 2; do
         apache apply "add:app/$NODE_n2" , apply "add:app/$NODE_n3" "del:app/$NODE_n1" , apply "add:app/$NODE_n1" "del:app/$NODE_n2" "del:app/$NODE_n3"
     done
+    poll eval '[ "$(grep -c . "$BATS_TEST_TMPDIR/answers")" -ge 30 ]'
     touch "$BATS_TEST_TMPDIR/stop"
     wait $!
     run cat "$BATS_TEST_TMPDIR/errors"
     assert_output ""
-    [ "$(grep -c . "$BATS_TEST_TMPDIR/answers")" -ge 30 ]
     assert_equal "$(sort -u "$BATS_TEST_TMPDIR/answers" | tr '\n' ' ')" "n1 n2 n3 "
     assert_equal "$(parent a1)" "$pids"
 }

@@ -139,6 +139,11 @@ reloads()
     mount_stop
 }
 
+asked_for() # N: so many changes run or wait
+{
+    [ "$(awk '/^changes_(running|queued): / { n += $2 } END { print n }' "$MNT/web/.status")" -eq "$1" ]
+}
+
 @test "100 pools by 100 processes at once are a handful of reloads" {
     nginx_on $HOSTS
     ls "$MNT/web"
@@ -146,7 +151,12 @@ reloads()
     for i in {1..100}; do mkdir "$MNT/web/p$i" & done
     wait $(jobs -p | grep -vx "$PID")
     made=$(($(reloads web1) - before))
+    # The first has to wait for the lock until all are there.
+    lab exec web1 sh -c 'flock /etc/nginx/sites-enabled/.balancerfs/lock sh -c "touch /var/tmp/held; while [ -e /var/tmp/held ]; do sleep 0.05; done"' 3>&- &
+    poll lab exec web1 test -e /var/tmp/held
     for i in {1..100}; do touch "$MNT/web/p$i/$NODE_n1" & done
+    poll asked_for 100
+    lab exec web1 rm /var/tmp/held
     wait $(jobs -p | grep -vx "$PID")
     assert_equal "$(find "$MNT/web" -type f | wc -l)" 100
     changed=$(($(reloads web1) - before - made))

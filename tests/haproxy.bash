@@ -86,6 +86,7 @@ same_after_reload() # POOL
 # HOST PORT PATH STOP: one connection that asks until the file STOP is there, and prints the answers' bodies.
 keep_asking='
     use IO::Socket::INET;
+    $| = 1;
     my ($host, $port, $path, $stop) = @ARGV;
     my $s = IO::Socket::INET->new(PeerAddr => "$host:$port") or die "no connection\n";
     until (-e $stop) {
