@@ -81,6 +81,11 @@ done_by() # SEED: how many changes were made
     explained
 }
 
+made_30()
+{
+    [ "$(done_by 7)" -gt 30 ]
+}
+
 @test "a listing comes through while another one changes without pause" {
     # To read takes longer than a change.
     # shellcheck disable=SC2016  # for that sh
@@ -95,7 +100,7 @@ done_by() # SEED: how many changes were made
         [ "$RC" -eq 0 ] || { echo "$OUT" && false; }
     done
     # Nor does that one have to wait for those who read.
-    eventually eval '[ "$(done_by 7)" -gt 30 ]'
+    eventually made_30
     kill "$changer"
     wait "$changer" || true
     serve_end

@@ -87,7 +87,7 @@ says()
 # How many changes have ended at the balancer.
 applies()
 {
-    cat "$log" 2>/dev/null | grep -c '^apply' || true
+    { grep '^apply' "$log" 2>/dev/null || true; } | wc -l
 }
 
 # begun_since N: one runs or has ended since there were N.
