@@ -107,6 +107,23 @@ struct fs_balancer *fs_named(struct fs *fs, const char *name)
     return found;
 }
 
+int fs_unnamed(struct fs *fs, const char *name)
+{
+    int result = ENOENT;
+
+    (void)pthread_rwlock_rdlock(&fs->table);
+    for (uint32_t i = 1; i < fs->n && atomic_load(&fs->reloading); i++)
+        if (strcmp(fs->at[i]->name, name) == 0)
+            result = ESTALE;
+    (void)pthread_rwlock_unlock(&fs->table);
+    return result;
+}
+
+void fs_reloading(struct fs *fs, bool is_on)
+{
+    atomic_store(&fs->reloading, is_on);
+}
+
 /* ---- coming and going --------------------------------------------------------------------- */
 
 static int put(struct fs *fs, struct fs_balancer *b, struct error *err)

@@ -42,6 +42,10 @@ int fs_add(struct fs *fs, const struct driver *driver, struct options *options, 
  * who asks later ESTALE. */
 int fs_remove(struct fs *fs, const char *balancer, struct error *err);
 
+/* Around a reload: a balancer that has been removed may be about to be added anew, so that its name
+ * is ESTALE and not ENOENT, which rm -f would take for done. */
+void fs_reloading(struct fs *fs, bool is_on);
+
 /* fuse_argv: what is left of the command line for libfuse (-o allow_other ...), NULL-terminated,
  * with argv[0]. */
 int fs_mount(struct fs *fs, const char *mountpoint, char **fuse_argv, struct error *err);

@@ -19,6 +19,7 @@ struct fs {
     pthread_rwlock_t table;
     struct fs_balancer **at; /* by serial; at[0] is the root. Ended ones stay, see balancer_end */
     uint32_t n, size;
+    atomic_bool reloading;
     atomic_uint shown; /* how many have not ended */
     int64_t started_ms;
 };
@@ -38,6 +39,8 @@ static inline fuse_ino_t fs_number(uint32_t serial, uint32_t slot)
 struct fs_balancer *fs_of(struct fs *fs, fuse_ino_t number);
 /* The balancer of that name that has not ended, or NULL. */
 struct fs_balancer *fs_named(struct fs *fs, const char *name);
+/* The errno of a name that there is no balancer of. */
+int fs_unnamed(struct fs *fs, const char *name);
 /* The first of a serial above after that has not ended, or NULL. */
 struct fs_balancer *fs_after(struct fs *fs, uint32_t after);
 

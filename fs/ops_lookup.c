@@ -18,7 +18,7 @@ static void root_lookup(struct call *c)
     }
     named = fs_named(c->b->fs, c->name);
     if (!named) {
-        reply_err(c, ENOENT);
+        reply_err(c, fs_unnamed(c->b->fs, c->name));
         return;
     }
     c->to = named;

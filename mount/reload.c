@@ -105,8 +105,10 @@ void reload_run(struct fs *fs, const char *file, struct config *running)
     }
     config_read(&now, problems);
     if (is_good(&now, running, problems)) {
+        fs_reloading(fs, true);
         removed = remove_old(fs, running, &now);
         added = add_new(fs, running, &now, problems);
+        fs_reloading(fs, false);
         log_printf(LOG_NOTICE, "%s read again: %zu removed, %zu added, %zu in all", file, removed,
                    added, now.n);
         config_free(running);

@@ -349,3 +349,34 @@ YAML
     run grep " $MNT " /proc/self/mounts
     assert_failure
 }
+
+@test "while a balancer changes its name is stale, and rm -f does not take its nodes for gone" {
+    printf 'app: ["a:1", "b:2"]\n' >pools.yaml
+    mount_start -o entry_timeout=0,attr_timeout=0 <<YAML
+BALANCERS:
+  slow: {BACKEND: dummy, file: $PWD/pools.yaml, latency: 3s, cache_ttl: 60s}
+YAML
+    names "$MNT/slow/app"
+    touch "$MNT/slow/app/c:3" 3>&- &
+    local touching=$!
+    until_running
+    sed -i 's/latency: 3s/latency: 1ms/' "$config"
+    kill -HUP "$PID"
+    for ((i = 0; i < 300; i++)); do
+        run stat "$MNT/slow"
+        [ "$status" -eq 0 ] || break
+        sleep 0.01
+    done
+    assert_output --partial "Stale file handle"
+    run rm -f "$MNT/slow/app/a:1"
+    assert_failure
+    run stat "$MNT/nosuch"
+    assert_output --partial "No such file"
+    wait "$touching"
+    for ((i = 0; i < 200; i++)); do
+        [ "$(names "$MNT/slow/app")" != "a:1 b:2 c:3" ] || break
+        sleep 0.05
+    done
+    rm "$MNT/slow/app/a:1"
+    mount_stop
+}
