@@ -371,7 +371,7 @@ mounted() # OPTIONS CMD...: with a file system of its own in $DIR
     goes()
     {
         put app.conf old
-        ready a && mv "$DIR" "$DIR.away" && request a "read all 0" failed "$DIR/ is gone" && hang_up a || return 1
+        ready a && mv "$DIR" "$DIR.away" && request a "read all 0" failed "include_dir $DIR/ is gone from the host" && hang_up a || return 1
         mv "$DIR.away" "$DIR" && ready a
     }
     each_shell goes
