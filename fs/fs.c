@@ -95,28 +95,24 @@ struct fs_balancer *fs_after(struct fs *fs, uint32_t after)
     return found;
 }
 
-struct fs_balancer *fs_named(struct fs *fs, const char *name)
+struct fs_balancer *fs_named(struct fs *fs, const char *name, int *why)
 {
     struct fs_balancer *found = NULL;
+    int missing = ENOENT;
 
     (void)pthread_rwlock_rdlock(&fs->table);
-    for (uint32_t i = 1; i < fs->n && !found; i++)
-        if (strcmp(fs->at[i]->name, name) == 0 && !has_ended(fs->at[i]))
+    for (uint32_t i = 1; i < fs->n && !found; i++) {
+        if (strcmp(fs->at[i]->name, name) != 0)
+            continue;
+        if (!has_ended(fs->at[i]))
             found = fs->at[i];
+        else if (atomic_load(&fs->reloading))
+            missing = ESTALE;
+    }
     (void)pthread_rwlock_unlock(&fs->table);
+    if (why)
+        *why = missing;
     return found;
-}
-
-int fs_unnamed(struct fs *fs, const char *name)
-{
-    int result = ENOENT;
-
-    (void)pthread_rwlock_rdlock(&fs->table);
-    for (uint32_t i = 1; i < fs->n && atomic_load(&fs->reloading); i++)
-        if (strcmp(fs->at[i]->name, name) == 0)
-            result = ESTALE;
-    (void)pthread_rwlock_unlock(&fs->table);
-    return result;
 }
 
 void fs_reloading(struct fs *fs, bool is_on)
@@ -161,7 +157,7 @@ static int add(struct fs *fs, const struct driver *driver, struct options *optio
     struct fs_balancer *b;
     int result;
 
-    if (fs_named(fs, options_balancer(options)))
+    if (fs_named(fs, options_balancer(options), NULL))
         return error_set(err, EEXIST, "balancer %s is there already", options_balancer(options));
     /* Nobody but this thread adds: the serial is its own. */
     b = balancer_new(fs, fs->n, driver, options, err);
@@ -196,7 +192,7 @@ int fs_remove(struct fs *fs, const char *balancer, struct error *err)
     int result = 0;
 
     (void)pthread_mutex_lock(&fs->changing);
-    b = fs_named(fs, balancer);
+    b = fs_named(fs, balancer, NULL);
     if (b) {
         atomic_fetch_sub(&fs->shown, 1);
         (void)balancer_end(b);

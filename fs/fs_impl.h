@@ -37,10 +37,9 @@ static inline fuse_ino_t fs_number(uint32_t serial, uint32_t slot)
 
 /* The balancer of an inode number; NULL: there is none of that serial. */
 struct fs_balancer *fs_of(struct fs *fs, fuse_ino_t number);
-/* The balancer of that name that has not ended, or NULL. */
-struct fs_balancer *fs_named(struct fs *fs, const char *name);
-/* The errno of a name that there is no balancer of. */
-int fs_unnamed(struct fs *fs, const char *name);
+/* The balancer of that name that has not ended; or NULL, and *why, if why is not NULL, is ENOENT,
+ * or ESTALE where the name may come back with the reload that is under way. */
+struct fs_balancer *fs_named(struct fs *fs, const char *name, int *why);
 /* The first of a serial above after that has not ended, or NULL. */
 struct fs_balancer *fs_after(struct fs *fs, uint32_t after);
 

@@ -10,15 +10,16 @@ static void root_lookup(struct call *c)
 {
     struct fs_balancer *named;
     struct fuse_entry_param e;
+    int why;
 
     if (strcmp(c->name, ".status") == 0) {
         (void)pthread_mutex_lock(&c->b->lock);
         ops_entry(c, SLOT_STATUS, SLOT_TOP);
         return;
     }
-    named = fs_named(c->b->fs, c->name);
+    named = fs_named(c->b->fs, c->name, &why);
     if (!named) {
-        reply_err(c, fs_unnamed(c->b->fs, c->name));
+        reply_err(c, why);
         return;
     }
     c->to = named;
