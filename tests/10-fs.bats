@@ -218,11 +218,6 @@ os.rmdir(sys.argv[1])" "$1"'; do
     mount_stop
 }
 
-asked_for() # N: so many changes run or wait
-{
-    [ "$(awk '/^changes_(running|queued): / { n += $2 } END { print n }' "$MNT/web/.status")" -eq "$1" ]
-}
-
 # The balancer, which reads a line for each transaction, gets none until all are there.
 all_there()
 {

@@ -174,17 +174,22 @@ prepare_locked() # as prepare; the contents only after "go"
     expect "$1" go && tell "$1" <"$STATE/contents"
 }
 
+# stopping_session NAME: it stops between the digests and the contents, once $STATE/reached is there, until $STATE/go is.
+stopping_session()
+{
+    mkdir "$STATE/slow"
+    printf '#!/bin/sh\n: >"%s/reached"\nuntil [ -e "%s/go" ]; do sleep 0.05; done\nexec /usr/bin/wc "$@"\n' "$STATE" "$STATE" >"$STATE/slow/wc"
+    chmod +x "$STATE/slow/wc"
+    session "$1" env "PATH=$STATE/slow:$PATH" && expect "$1" ready
+}
+
 @test "what was changed and changed back while it was read is read again" {
     back_and_forth()
     {
         put app.conf one
         put web.conf two
         ready b || return 1
-        mkdir "$STATE/slow"
-        # Between the digests and the contents.
-        printf '#!/bin/sh\n: >"%s/reached"\nuntil [ -e "%s/go" ]; do sleep 0.05; done\nexec /usr/bin/wc "$@"\n' "$STATE" "$STATE" >"$STATE/slow/wc"
-        chmod +x "$STATE/slow/wc"
-        session a env "PATH=$STATE/slow:$PATH" && expect a ready || return 1
+        stopping_session a || return 1
         ask a "read all 0"
         until [ -e "$STATE/reached" ]; do sleep 0.05; done
         prepare b put:app.conf:1 <<<longer && expect b prepared && request b "commit 9" ok && request b forget ok || return 1
@@ -256,10 +261,7 @@ prepare_locked() # as prepare; the contents only after "go"
         seq 1000000 >"$DIR/app.conf"
         put web.conf two
         fetch b
-        mkdir "$STATE/slow"
-        printf '#!/bin/sh\n: >"%s/reached"\nuntil [ -e "%s/go" ]; do sleep 0.05; done\nexec /usr/bin/wc "$@"\n' "$STATE" "$STATE" >"$STATE/slow/wc"
-        chmod +x "$STATE/slow/wc"
-        session a env "PATH=$STATE/slow:$PATH" && expect a ready || return 1
+        stopping_session a || return 1
         ask a "read calm 0"
         until [ -e "$STATE/reached" ]; do sleep 0.05; done
         prepare b put:web.conf:1 <<<new && expect b busy || return 1

@@ -139,11 +139,6 @@ reloads()
     mount_stop
 }
 
-asked_for() # N: so many changes run or wait
-{
-    [ "$(awk '/^changes_(running|queued): / { n += $2 } END { print n }' "$MNT/web/.status")" -eq "$1" ]
-}
-
 @test "100 pools by 100 processes at once are a handful of reloads" {
     nginx_on $HOSTS
     ls "$MNT/web"

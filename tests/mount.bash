@@ -5,6 +5,7 @@
 #   mount_command=(CMD... "$BUILD/balancerfs")   what is run, if not the program alone; it must become it by exec
 #   mount_stop [NAME]                          unmounts; fails unless the daemon ends well and has said nothing strange
 #   mount_kill [NAME]                          kill -9, and what is left is unmounted
+#   asked_for N                                so many changes of the balancer web run or wait
 #   mount_stop_all                             for teardown: whatever is still mounted
 #   $MNT, $MNT_NAME, $PID, $PID_NAME           where, and the daemon
 #   $ERR, $ERR_NAME                            what the daemon has said
@@ -136,4 +137,9 @@ try:
 except OSError as e:
     print(errno.errorcode[e.errno])
 PY
+}
+
+asked_for()
+{
+    [ "$(awk '/^changes_(running|queued): / { n += $2 } END { print n }' "$MNT/web/.status")" -eq "$1" ]
 }
